@@ -1,0 +1,42 @@
+"""What every contract shares: the model base, instants, identifiers."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+
+Provider = Literal["ayrshare", "meta", "x", "sandbox"]
+Platform = Literal["facebook", "instagram", "x"]
+Party = Literal["correspondent", "account"]
+"""Who did it: the person who writes to the profile, or the profile's side."""
+
+
+class Model(BaseModel):
+    """A contract. Frozen; unknown keys are left out, so that old readers read new writers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def to_milliseconds(instant: datetime) -> datetime:
+    """The instant in UTC, cut to whole milliseconds. Raises ValueError without a zone."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs a zone")
+    utc = instant.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def rfc3339(instant: datetime) -> str:
+    """`2026-11-22T14:33:07.120Z`: RFC 3339, UTC, always three digits of a second."""
+    return instant.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+Instant = Annotated[
+    AwareDatetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+]
+"""A UTC instant with milliseconds (make it with `to_milliseconds`). Written as RFC 3339."""
+
+
+def conversation_id(platform: Platform, account_id: str, correspondent_id: str) -> str:
+    """`<platform>:<account_id>:<correspondent_id>`: all messages between the two."""
+    return f"{platform}:{account_id}:{correspondent_id}"

@@ -1,0 +1,20 @@
+"""What could not be understood or done: kept whole, with where and why."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["read", "normalise", "register", "state", "command", "deliver", "sink"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One failure. `message` says what happened and what to do; never a message text or a secret.
+
+    Reasons in use: `unreadable` (not JSON), `not_an_object`, `unknown_shape`, `missing_account`,
+    `bad_value`, `unknown_provider`, `unknown_account`, `invalid_event`, `invalid_command`.
+    """
+
+    stage: Stage
+    reason: str
+    message: str
+    error_class: str = ""

@@ -1,0 +1,35 @@
+"""Event ids: pure functions of what happened (invariant 3).
+
+The same happening (seen twice, replayed, backfilled, echoed after our own send) gets the same id,
+whoever computes it. Neither the receipt time nor the delivery nor the profile is part of it.
+"""
+
+from hashlib import blake2b
+
+from schemas.base import Provider
+
+_SEPARATOR = "\x1f"  # a control character that no platform uses inside an id
+
+
+def event_id(provider: Provider, account_id: str, kind: str, *parts: str) -> str:
+    """32 hex digits naming one happening.
+
+    `kind` is the happening's kind, not the event type: a message is `message` whether it is
+    received, echoed or backfilled. Kinds and parts in use:
+
+    | kind | parts |
+    |---|---|
+    | message, postback | platform message id |
+    | deleted | platform message id |
+    | edited | platform message id, number of the edit (or a hash of the text) |
+    | reaction | message id, person, `added` or `removed`, emoji, time |
+    | read, delivered | correspondent, by, message id or watermark in ms |
+    | typing | correspondent, by, time in ms |
+    | referral, thread | correspondent, name, time in ms, what else tells two apart |
+    | unrecognised | hash of the item |
+    | activated | profile, conversation, month |
+    | started | profile, conversation |
+    | accepted, rejected, attempted, failed, unknown | command id (and attempt) |
+    """
+    text = _SEPARATOR.join((provider, account_id, kind, *parts))
+    return blake2b(text.encode(), digest_size=16).hexdigest()

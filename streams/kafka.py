@@ -1,0 +1,106 @@
+"""Clients of the broker, made from settings: one place for security, acks, names and topics."""
+
+import ssl
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.helpers import create_ssl_context
+
+from schemas.topics import TOPICS, Topic
+from streams.settings import Settings
+
+# A record of dm.webhooks.v1 is at most DM_MAX_BODY_BYTES; an `unrecognised` event repeats it as
+# JSON inside JSON. Four times the body's limit leaves room, and the topics allow the same.
+_MAX_REQUEST_BYTES = 4 * 1024 * 1024
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments that every aiokafka client takes: addresses and security."""
+    options: dict[str, Any] = {"bootstrap_servers": settings.kafka.split(",")}
+    if settings.kafka_security != "PLAINTEXT":
+        options["security_protocol"] = settings.kafka_security
+    if "SSL" in settings.kafka_security:
+        options["ssl_context"] = tls_context(settings)
+    if "SASL" in settings.kafka_security:
+        options["sasl_mechanism"] = settings.kafka_sasl_mechanism
+        options["sasl_plain_username"] = settings.kafka_username
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return options
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """Verifies the broker against `DM_KAFKA_CA_FILE`, else the system's authorities."""
+    cafile = str(settings.kafka_ca_file) if settings.kafka_ca_file else None
+    context: ssl.SSLContext = create_ssl_context(cafile=cafile)
+    return context
+
+
+def producer(settings: Settings, *, linger_ms: int = 2) -> AIOKafkaProducer:
+    """A producer whose acknowledgement means: durable on all in-sync replicas.
+
+    Idempotent except on the embedded broker, which has no idempotent producer (it answers
+    InitProducerId with an error).
+    """
+    return AIOKafkaProducer(
+        **connection(settings),
+        acks="all",
+        enable_idempotence=not settings.embedded,
+        linger_ms=linger_ms,
+        compression_type="lz4",
+        max_request_size=_MAX_REQUEST_BYTES,
+    )
+
+
+def reader(settings: Settings, *topics: str, from_start: bool = True) -> AIOKafkaConsumer:
+    """A consumer without a group: it reads, and nobody's offsets move."""
+    return AIOKafkaConsumer(
+        *[settings.topic(name) for name in topics],
+        **connection(settings),
+        auto_offset_reset="earliest" if from_start else "latest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=_MAX_REQUEST_BYTES,
+    )
+
+
+async def ensure_topics(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[str]:
+    """Creates what is missing, with its settings. Returns the names made; never alters."""
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [t for t in topics if settings.topic(t.name) not in existing]
+        if not missing:
+            return []
+        wanted = [
+            NewTopic(
+                name=settings.topic(topic.name),
+                num_partitions=settings.partitions,
+                replication_factor=settings.replication,
+                topic_configs=topic.config,
+            )
+            for topic in missing
+        ]
+        response = await admin.create_topics(wanted)
+        for error in response.topic_errors:
+            name, code = error[0], error[1]
+            if code and code != TopicAlreadyExistsError.errno:
+                raise RuntimeError(f"topic {name} could not be made: {for_code(code).__name__}")
+        return [topic.name for topic in missing]
+    finally:
+        await admin.close()
+
+
+async def log_id(settings: Settings) -> str:
+    """Which incarnation of the log the broker holds: Kafka's cluster id.
+
+    The embedded broker gets a new one at each start, since it forgets at exit.
+    """
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        cluster = await admin.describe_cluster()
+        return str(cluster["cluster_id"])
+    finally:
+        await admin.close()

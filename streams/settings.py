@@ -1,0 +1,80 @@
+"""All settings, one class. Environment variables `DM_...`, `.env` read if there.
+
+Secrets live only here.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every process is made from one of these; nothing else reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="DM_", env_file=".env", extra="ignore")
+
+    # Where things are
+    data_dir: Path = Path("data")
+    """Embedded ClickHouse's folder, logs and run files of `dmstream up`."""
+    kafka: str = "127.0.0.1:19092"
+    """Bootstrap servers, comma separated."""
+    clickhouse_url: str = "http://127.0.0.1:18123"
+    clickhouse_user: str = "default"
+    clickhouse_password: SecretStr = SecretStr("")
+    clickhouse_database: str = "dm"
+    """Base tables. The views for analysts are in `dm_analytics`."""
+
+    # Kafka
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: Path | None = None
+    partitions: int = Field(default=8, ge=1)
+    """Of every topic keyed by profile. Can't be lowered later."""
+    replication: int = Field(default=1, ge=1)
+    embedded: bool = False
+    """The broker is the embedded one: short session timeouts, no idempotent producer."""
+    topic_prefix: str = ""
+    """Put before every topic and group name: several pipelines on one Kafka, and tests."""
+
+    # Gateway
+    host: str = "127.0.0.1"
+    port: int = 8080
+    max_body_bytes: int = 1024 * 1024
+    ayrshare_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    """Webhook secrets; several while one rotates, comma separated."""
+    meta_app_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    meta_verify_token: SecretStr = SecretStr("")
+    meta_app_ids: Annotated[tuple[str, ...], NoDecode] = ()
+    """The Meta apps that are ours, comma separated: thread control is told by them."""
+    x_consumer_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_tolerance_seconds: int = 300
+    """How far a signed time may be from ours."""
+
+    # Rules whose numbers are settings (docs/rules)
+    auto_register: bool = True
+    monthly_limit: int = 100
+    month_zone: str = "UTC"
+
+    @field_validator(
+        "ayrshare_secrets", "meta_app_secrets", "meta_app_ids", "x_consumer_secrets", mode="before"
+    )
+    @classmethod
+    def _split_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    ready_file: Path | None = None
+    """A worker writes this file once it owns its partitions and its state is recovered."""
+
+    def topic(self, name: str) -> str:
+        return self.topic_prefix + name
+
+    @cached_property
+    def log_dir(self) -> Path:
+        return self.data_dir / "logs"
