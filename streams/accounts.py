@@ -1,0 +1,82 @@
+"""Which profile a provider's account belongs to: the compacted topic `dm.accounts.v1`, in memory.
+
+Each process that needs it reads the whole topic at its start and follows it from there. It is not
+a Faust GlobalTable, since the gateway (no Faust) needs the same (docs/decisions).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import structlog
+from aiokafka import TopicPartition
+from pydantic import ValidationError
+
+from schemas.accounts import AccountRecord
+from schemas.topics import ACCOUNTS
+from streams import kafka
+from streams.settings import Settings
+
+log = structlog.get_logger()
+
+
+class AccountDirectory:
+    """Start it, then ask it. `records` is keyed as `schemas.accounts.account_key` says."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._records: dict[str, AccountRecord] = {}
+        self._consumer = kafka.reader(settings)
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def records(self) -> Mapping[str, AccountRecord]:
+        return MappingProxyType(self._records)
+
+    def get(self, key: str) -> AccountRecord | None:
+        return self._records.get(key)
+
+    def put(self, key: str, record: AccountRecord) -> None:
+        """What this process has just written to the topic; the topic brings it again."""
+        self._records[key] = record
+
+    async def start(self) -> None:
+        """Returns once everything written before the call is known."""
+        await self._consumer.start()
+        topic = self._settings.topic(ACCOUNTS)
+        numbers = self._consumer.partitions_for_topic(topic) or set()
+        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        if not partitions:
+            raise LookupError(f"topic {topic} is missing: run `dmstream topics --create`")
+        ends = await kafka.end_offsets(self._settings, self._consumer, partitions)
+        self._consumer.assign(partitions)
+        await self._consumer.seek_to_beginning(*partitions)
+        while any([await self._consumer.position(tp) < ends[tp] for tp in partitions]):
+            await self._read(timeout_ms=500)
+        self._following = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        if self._following:
+            self._following.cancel()
+        await self._consumer.stop()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._read(timeout_ms=1000)
+
+    async def _read(self, *, timeout_ms: int) -> None:
+        for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
+            for record in records:
+                self._apply((record.key or b"").decode(errors="replace"), record.value)
+
+    def _apply(self, key: str, value: bytes | None) -> None:
+        if value is None:
+            self._records.pop(key, None)
+            return
+        try:
+            self._records[key] = AccountRecord.model_validate_json(value)
+        except ValidationError as error:
+            log.error(
+                "account_record_unreadable", key=key, errors=error.error_count(),
+                remedy="write the account again: dmstream account link",
+            )  # fmt: skip

@@ -1,0 +1,34 @@
+"""Failures as records of `dm.failures.v1`: original bytes, and headers that say where and why."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from schemas.base import rfc3339
+from schemas.failures import Failure
+from schemas.topics import FailureHeader
+
+
+def failure_headers(
+    failure: Failure, record: Any, log: str, at: datetime
+) -> list[tuple[str, bytes]]:
+    """Headers of a failure of `record`; the record's own headers come along untouched.
+
+    The id is a pure function of where the record lies and what is wrong with it, so a record that
+    is read twice fails once.
+    """
+    where = f"{log}/{record.topic}/{record.partition}/{record.offset}"
+    text = f"{where}/{failure.stage}/{failure.reason}/{failure.message}"
+    identity = blake2b(text.encode(), digest_size=16).hexdigest()
+    own = {
+        FailureHeader.ID: identity,
+        FailureHeader.STAGE: failure.stage,
+        FailureHeader.REASON: failure.reason,
+        FailureHeader.ERROR_CLASS: failure.error_class,
+        FailureHeader.MESSAGE: failure.message,
+        FailureHeader.TOPIC: record.topic,
+        FailureHeader.PARTITION: str(record.partition),
+        FailureHeader.OFFSET: str(record.offset),
+        FailureHeader.FAILED_AT: rfc3339(at),
+    }
+    return [*record.headers, *((name, value.encode()) for name, value in own.items())]

@@ -1,0 +1,40 @@
+"""The history worker's agent: `dm.events.v1` and `dm.failures.v1` into the archive."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+
+from schemas.topics import EVENTS, FAILURES
+from streams.agents.batches import BatchSchema
+from streams.agents.sink_partition import SinkPartition
+from streams.settings import Settings
+
+OpenSink = Callable[[str, int], Awaitable[SinkPartition]]
+
+
+def add_history_agent(app: faust.App, settings: Settings, open_sink: OpenSink) -> None:
+    """Each partition buffers, cuts and inserts on its own; offsets are acknowledged after that."""
+    names = (settings.topic(EVENTS), settings.topic(FAILURES))
+    topic = app.topic(*names, schema=BatchSchema())
+    sinks: dict[tuple[str, int], SinkPartition] = {}
+
+    @app.on_partitions_revoked.connect
+    async def close_sinks(*_: Any, **__: Any) -> None:
+        """An insert under way is let end, so that the next owner's mark includes it."""
+        closing = list(sinks.values())
+        sinks.clear()
+        await asyncio.gather(*(sink.close() for sink in closing))
+
+    @app.agent(topic, name="history", concurrency=1)
+    async def sink_history(stream: Any) -> None:
+        async for event in stream.noack().events():
+            where = (event.message.topic, event.message.partition)
+            if where not in sinks:
+                sinks[where] = await open_sink(*where)
+            await sinks[where].put(event.value, _acknowledge(stream, event))
+
+
+def _acknowledge(stream: Any, event: Any) -> Callable[[], Awaitable[Any]]:
+    return lambda: stream.ack(event)

@@ -1,0 +1,111 @@
+"""What a batch writes to Kafka: collected, sent together, acknowledged once.
+
+Sending record by record costs as much as reading record by record; aiokafka's batch interface
+costs a tenth (measured, docs/performance.md).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.partitioner import murmur2
+
+log = structlog.get_logger()
+
+Headers = Sequence[tuple[str, bytes]]
+Sleep = Callable[[float], Awaitable[None]]
+
+_FIRST_WAIT_SECONDS = 0.2
+_LONGEST_WAIT_SECONDS = 10.0
+
+
+@lru_cache(maxsize=100_000)
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where Kafka's own default partitioner puts a key (murmur2, sign bit cleared)."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+def _passes(error: KafkaError) -> bool:
+    """Whether waiting helps. A record that is too large, or a missing right, never gets better."""
+    return bool(error.retriable) or isinstance(error, KafkaConnectionError | KafkaTimeoutError)
+
+
+class Outbox:
+    """Collects records, then sends them and waits for every acknowledgement.
+
+    Broker trouble is waited out here: what was not acknowledged is sent again, for as long as it
+    takes. A record may so be in the log twice; ids are pure, so nothing counts it twice. What no
+    waiting mends is raised, and ends the worker before anything is acknowledged.
+    """
+
+    def __init__(
+        self, producer: AIOKafkaProducer, *, partitions: int, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self._producer = producer
+        self._partitions = partitions
+        self._sleep = sleep
+        self._pending: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, Headers]]] = {}
+
+    def add(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers = (),
+        *,
+        partition: int | None = None,
+    ) -> None:
+        """Puts a record in line. Without `partition` its key decides."""
+        where = partition_of(key or b"", self._partitions) if partition is None else partition
+        self._pending.setdefault((topic, where), []).append((key, value, headers))
+
+    async def flush(self) -> None:
+        """Returns once all is durable on the broker, in the order of `add` per partition."""
+        pending, self._pending = self._pending, {}
+        if pending:
+            await asyncio.gather(
+                *(
+                    self._send(topic, partition, records)
+                    for (topic, partition), records in pending.items()
+                )
+            )
+
+    async def _send(self, topic: str, partition: int, records: list[Any]) -> None:
+        start, wait = 0, _FIRST_WAIT_SECONDS
+        while start < len(records):
+            try:
+                start = await self._send_one_batch(topic, partition, records, start)
+                wait = _FIRST_WAIT_SECONDS
+            except KafkaError as error:
+                if not _passes(error):
+                    raise
+                log.warning(
+                    "broker_trouble", topic=topic, partition=partition,
+                    error=type(error).__name__, retry_in_seconds=wait,
+                )  # fmt: skip
+                await self._sleep(wait)
+                wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+
+    async def _send_one_batch(
+        self, topic: str, partition: int, records: list[Any], start: int
+    ) -> int:
+        batch = self._producer.create_batch()
+        at = start
+        for key, value, headers in records[start:]:
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                break
+            at += 1
+        if at == start:
+            # Larger than a batch may be: the ordinary way has a larger bound (max_request_size).
+            key, value, headers = records[start]
+            await self._producer.send_and_wait(
+                topic, value, key=key, partition=partition, headers=list(headers)
+            )
+            return start + 1
+        acknowledged = await self._producer.send_batch(batch, topic, partition=partition)
+        await acknowledged
+        return at

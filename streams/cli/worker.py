@@ -1,0 +1,36 @@
+"""`dmstream worker NAME`."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from streams.settings import Settings
+
+
+class WorkerName(StrEnum):
+    CONVERSATIONS = "conversations"
+    HISTORY = "history"
+
+
+def worker_command(
+    name: Annotated[WorkerName, typer.Argument(help="Which worker.")],
+) -> None:
+    """Run one worker until it is stopped; start as many of each as there are partitions.
+
+    conversations: webhooks to events, events to conversation state.
+    history: events and failures into ClickHouse.
+
+    Example: dmstream worker conversations
+    """
+    from streams.workers.run import run  # noqa: PLC0415 - Faust is heavy; --help must not pay
+
+    settings = Settings()
+    if name is WorkerName.CONVERSATIONS:
+        from streams.workers.conversations import conversations_app  # noqa: PLC0415
+
+        run(lambda stack: conversations_app(settings, stack))
+    else:
+        from streams.workers.history import history_app  # noqa: PLC0415
+
+        run(lambda stack: history_app(settings, stack))

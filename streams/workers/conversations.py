@@ -1,0 +1,61 @@
+"""`dmstream worker conversations`: builds the normaliser and the state from settings."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import faust
+from aiokafka import TopicPartition
+
+from schemas.topics import EVENTS, WEBHOOKS
+from streams import kafka
+from streams.accounts import AccountDirectory
+from streams.agents.conversations import add_normaliser_agent, add_state_agent
+from streams.agents.normaliser import Normaliser
+from streams.agents.outbox import Outbox
+from streams.agents.partition import ConversationPartition
+from streams.agents.state_table import StateTable
+from streams.conversation import Rules
+from streams.settings import Settings
+from streams.workers.app import make_app
+
+
+async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
+    """The app, with its producer and readers started and put on the stack."""
+    log = await kafka.log_id(settings)
+    producer = kafka.producer(settings)
+    await producer.start()
+    stack.push_async_callback(producer.stop)
+    directory = AccountDirectory(settings)
+    await directory.start()
+    stack.push_async_callback(directory.stop)
+    prober = kafka.reader(settings)
+    await prober.start()
+    stack.push_async_callback(prober.stop)
+
+    app = make_app(
+        settings,
+        "conversations",
+        frozenset({settings.topic(WEBHOOKS), settings.topic(EVENTS)}),
+    )
+    outbox = Outbox(producer, partitions=settings.partitions)
+    rules = Rules(monthly_limit=settings.monthly_limit, month_zone=settings.month_zone)
+
+    async def open_partition(number: int) -> ConversationPartition:
+        place = TopicPartition(settings.topic(EVENTS), number)
+        ends = await kafka.end_offsets(settings, prober, [place])
+        return ConversationPartition(settings, rules, outbox, log, _now, catch_up_to=ends[place])
+
+    table = StateTable(app, "state", partitions=settings.partitions)
+    add_normaliser_agent(
+        app,
+        settings,
+        Normaliser(
+            settings, directory, Outbox(producer, partitions=settings.partitions), log, _now
+        ),
+    )
+    add_state_agent(app, settings, table, outbox, open_partition)
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
