@@ -75,7 +75,11 @@ class Message(InConversation):
     app_id: str | None = None
     """Sent: the app that sent it, where the platform tells."""
     command_id: str | None = None
-    """Sent: the command of ours that it fulfils (from the echo's metadata or the send's answer)."""
+    """Sent: the command of ours that it fulfils (from the echo's metadata or the send's answer).
+
+    dmstream's sends carry the metadata `dm:<command_id>` and Messenger's echo gives it back; the
+    metadata of other apps has no such mark and is left out.
+    """
     origin: Literal["api", "auto", "elsewhere"] | None = None
     """Sent: by a command (`api`, `auto`), or by the user outside of dmstream (`elsewhere`)."""
 
