@@ -5,7 +5,9 @@ users' published handlers read, since no whole body was ever published. Reads, r
 are inferred.
 """
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from schemas.webhooks.meta_payloads import Id
 
@@ -56,11 +58,18 @@ class AyrshareBody(TypedDict):
     recipientDetails: NotRequired[PersonDetails]
     attachments: NotRequired[list[AyrshareAttachment]]
     reactions: NotRequired[dict[str, str] | list[dict[str, Any]]]
+    """`{"<user id>": "<emoji>"}` in GET answers; of webhooks nothing is published."""
+    reaction: NotRequired[str | dict[str, Any]]
+    emoji: NotRequired[str]
+    messageId: NotRequired[Id]
+    """Read where `id` is missing; a guess."""
 
     # action `accountActivity`
     directMessageEvents: NotRequired[dict[str, Any] | list[dict[str, Any]]]
     """X's message_create in camelCase: `{type, id, createdAt, messageCreate{senderId,
     target{recipientId}, messageData{text, ...}}}`."""
+    forUserId: NotRequired[Id]
+    """The account, if it is told: X's own bodies have it, the published sample has not."""
     mediaUrls: NotRequired[list[str]]
     users: NotRequired[dict[str, dict[str, Any]]]
 

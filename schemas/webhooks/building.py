@@ -15,11 +15,12 @@ from schemas.base import Party, Platform, Provider, conversation_id
 from schemas.events import Event, UnrecognisedReceived
 from schemas.failures import Failure
 from schemas.ids import event_id
-from schemas.webhooks.common import BadValueError, Moment, at_path, from_milliseconds
+from schemas.webhooks.common import BadValueError, JsonObject, Moment, at_path, from_milliseconds
 
 Outcome = Event | Failure
 
 _MAX_KIND_LENGTH = 100
+_MAX_PATH_LENGTH = 200
 _MAX_DEPTH = 100
 _INT64 = range(-(2**63), 2**64)
 
@@ -104,7 +105,7 @@ def happening(source: Source, correspondent_id: str, at: Moment, **more: Any) ->
 def unrecognised(
     source: Source,
     kind: str,
-    item: Any,
+    item: JsonObject,
     at: Moment,
     *,
     correspondent_id: str = "",
@@ -158,7 +159,8 @@ def guarded(path: str, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
     try:
         yield from outcomes
     except BadValueError as error:
-        where = at_path(path, error.path) if error.path else path
+        # A path holds keys of the body, and those may be of any length.
+        where = (at_path(path, error.path) if error.path else path)[:_MAX_PATH_LENGTH]
         yield _failure(error.reason, f"{where or 'body'} {error.problem}", error)
     except ValidationError as error:
         # Values stay out: pydantic's own text repeats them.

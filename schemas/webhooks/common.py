@@ -97,11 +97,11 @@ def at_path(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
 
-def as_object(value: Any) -> JsonObject:
+def as_object(value: Any, where: str = "") -> JsonObject:
     """The value itself, if it is an object: for items of a list."""
     if isinstance(value, dict):
         return value
-    raise BadValueError("", "is not an object")
+    raise BadValueError(where, "is not an object")
 
 
 def child(parent: JsonObject, key: str, where: str = "") -> JsonObject | None:

@@ -124,7 +124,7 @@ def _is_channel(raw: JsonObject, key: str) -> bool:
     items = raw[key]
     if key in _CHANNELS:
         return items is not None
-    return isinstance(items, list) and bool(items) and all(isinstance(one, dict) for one in items)
+    return key.startswith("messaging") and isinstance(items, list)
 
 
 def _channel(raw: JsonObject, channel: str, path: str, entry: Entry) -> Iterator[Outcome]:
@@ -147,8 +147,8 @@ def _change(value: Any, entry: Entry, *, standby: bool) -> Iterator[Event]:
 
 def _item(value: Any, entry: Entry, *, standby: bool) -> Iterator[Event]:
     item = as_object(value)
-    known = [key for key in item if key in _KNOWN and _is_told(item[key])]
-    if not known:
+    known = [key for key in item if key in _KNOWN and _is_told(key, item[key])]
+    if not known or _names_nobody(item, entry.source.account_id):
         kind = next((key for key in item if key not in _FRAME), "other")
         message = item.get("message")
         if kind == "message" and isinstance(message, dict) and "admin_text" in message:
@@ -171,11 +171,29 @@ def _item(value: Any, entry: Entry, *, standby: bool) -> Iterator[Event]:
             yield from _READERS[key](frame, body)
 
 
-def _is_told(body: Any) -> bool:
-    """Not null, and not what an automation leaves that gives a thread back: a message of
-    `admin_text` alone, without mid."""
-    is_notice = isinstance(body, dict) and "admin_text" in body and body.get("mid") is None
-    return body is not None and not is_notice
+def _is_told(key: str, body: Any) -> bool:
+    """Whether the event is really there.
+
+    Not if it is null; nor in a message of `admin_text` alone (an automation gives a thread back);
+    nor in an edit number 0 without text, by which Instagram announces a new message to some apps
+    in place of the message itself (seen in several handlers: they fetch it by its mid).
+    """
+    if not isinstance(body, dict):
+        return body is not None
+    if key == "message":
+        return "admin_text" not in body or body.get("mid") is not None
+    if key == "message_edit":
+        return body.get("text") is not None or label(body, "num_edit") != "0"
+    return True
+
+
+def _names_nobody(item: JsonObject, account: str) -> bool:
+    """Such an item belongs to no conversation. Instagram's edits come so to some apps."""
+    if item.get("sender") is not None:
+        return False
+    recipient = item.get("recipient")
+    is_object = isinstance(recipient, dict)
+    return recipient is None or (is_object and label(recipient, "id") in (None, account))
 
 
 def _frame(item: JsonObject, entry: Entry, *, standby: bool) -> Happening:

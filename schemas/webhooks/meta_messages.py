@@ -39,9 +39,11 @@ def message(frame: Happening, body: JsonObject) -> Iterator[Event]:
             MessageDeleted, data.MessageDeletion, "deleted", mid, message_id=mid, by=frame.by
         )
         return
-    content: dict[str, Any] = {"message_id": mid, "text": text(body, "text", "message")}
-    if len(body) > len(content):  # most messages are a mid and a text
-        content |= _beside_text(body, content["text"])
+    written = text(body, "text", "message")
+    content: dict[str, Any] = {"message_id": mid, "text": written}
+    has_more = len(body) > (1 if written is None else 2)
+    if has_more:  # most messages are a mid and a text
+        content |= _beside_text(body, written)
     event = MessageSent if flag(body, "is_echo") else MessageReceived
     yield frame.event(event, data.Message, "message", mid, **content)
 

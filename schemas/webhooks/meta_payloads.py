@@ -7,7 +7,9 @@ them. Sources: Meta's webhook docs (events `messages`, `message_echoes`, `messag
 `messaging_referrals`, `messaging_handovers`, `standby`), and captures where those differ.
 """
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 Id = str | int
 """A string on the wire; samples have numbers."""
@@ -48,6 +50,8 @@ class AttachmentPayload(TypedDict, total=False):
     product: dict[str, Any]
     """`{elements: [{id, retailer_id, image_url, title, subtitle}]}`: a shop's card."""
     booking_id: Id
+    coordinates: dict[str, float]
+    """`{lat, long}`: a location."""
     template_type: str
     elements: list[dict[str, Any]]
 
@@ -97,7 +101,9 @@ class MetaMessage(TypedDict, total=False):
 class MetaMessageEdit(TypedDict):
     mid: str
     text: NotRequired[str]
+    """Missing in some of Instagram's, together with the item's sender."""
     num_edit: NotRequired[int | str]
+    """0 without a text: not an edit, but how Instagram announces a new message to some apps."""
 
 
 class Delivery(TypedDict, total=False):

@@ -6,6 +6,7 @@ AAA names the account in `for_user_id`, XAA in `data.filter.user_id`. Shapes: `x
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from schemas import data
 from schemas.events import AccountUnlinked, Event
@@ -112,9 +113,10 @@ def _array(
             yield from guarded(here, reader(item, source, names))
 
 
-def _unknown(key: str, item: object, source: Source) -> Iterator[Event]:
+def _unknown(key: str, item: Any, source: Source) -> Iterator[Event]:
     """Posts, follows, likes: the same stream carries the account's whole activity."""
-    yield unrecognised(source, key, item, x_events.moment_at_best(item, source))
+    event = as_object(item)
+    yield unrecognised(source, key, event, x_events.moment_at_best(event, source))
 
 
 def _kind(body: JsonObject) -> str:

@@ -147,9 +147,9 @@ def chat(payload: JsonObject, activity: JsonObject, source: Source) -> Iterator[
     )
 
 
-def moment_at_best(item: Any, source: Source, key: str = "created_timestamp") -> Moment:
+def moment_at_best(item: JsonObject, source: Source, key: str = "created_timestamp") -> Moment:
     try:
-        ms = milliseconds(item, key) if isinstance(item, dict) else None
+        ms = milliseconds(item, key)
     except BadValueError:
         ms = None
     return told(ms) if ms is not None else at_receipt(source.received_at)

@@ -3,7 +3,9 @@
 Sources: X's docs of Account Activity (AAA) and X Activity (XAA), and captures of AAA.
 """
 
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from schemas.webhooks.meta_payloads import Id
 
