@@ -93,9 +93,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         ],
     ),
     # The sender's "name" is the bare id: no name.
-    "text_in_an_object": facebook(
-        RECEIVED, 4, message_id=FBMID + "4", text="from an object", correspondent={}
-    ),
+    "text_in_an_object": facebook(RECEIVED, 4, message_id=FBMID + "4", text="from an object"),
     "text_sent": facebook(
         SENT,
         5,
