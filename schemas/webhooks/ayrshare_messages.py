@@ -16,7 +16,7 @@ from schemas.events import (
     ReactionRemoved,
 )
 from schemas.webhooks.attachments import attachments
-from schemas.webhooks.building import Happening, Source, happening, hashed
+from schemas.webhooks.building import Happening, Source, happening, hashed, person
 from schemas.webhooks.common import (
     BadValueError,
     JsonObject,
@@ -122,37 +122,37 @@ def _reaction(
 ) -> Event:
     frame = _frame(body, source, at)
     target = _target(body)
-    person = source.account_id if frame.by == "account" else frame.correspondent_id
+    who = source.account_id if frame.by == "account" else frame.correspondent_id
     is_added = event is ReactionAdded
-    emoji = _emoji(body, person, is_added=is_added)
+    emoji = _emoji(body, who, is_added=is_added)
     return frame.event(
         event,
         data.Reaction,
         "reaction",
         target,
-        person,
+        who,
         "added" if is_added else "removed",
         emoji or "",
         at.key,
         message_id=target,
         by=frame.by,
-        person_id=person,
+        person_id=who,
         emoji=emoji,
     )
 
 
-def _emoji(body: JsonObject, person: str, *, is_added: bool) -> str | None:
+def _emoji(body: JsonObject, who: str, *, is_added: bool) -> str | None:
     """`reactions: {"<userId>": "<emoji>"}` as GET has it, where others' may stand beside; or a
     list of such; or `reaction` or `emoji` as text or object."""
     reactions = body.get("reactions")
     if isinstance(reactions, dict):
-        if person in reactions:
-            return _emoji_in(reactions[person])
+        if who in reactions:
+            return _emoji_in(reactions[who])
         # After a removal the map may show what others left.
         is_the_one = is_added and len(reactions) == 1
         return _emoji_in(next(iter(reactions.values()))) if is_the_one else None
     if isinstance(reactions, list):
-        own = [one for one in reactions if isinstance(one, dict) and _is_from(one, person)]
+        own = [one for one in reactions if isinstance(one, dict) and _is_from(one, who)]
         return _emoji_in(own[-1]) if own else None
     return _emoji_in(body.get("reaction")) or _emoji_in(body.get("emoji"))
 
@@ -163,8 +163,8 @@ def _emoji_in(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _is_from(reaction: JsonObject, person: str) -> bool:
-    return any(label(reaction, key) == person for key in ("userId", "senderId", "id"))
+def _is_from(reaction: JsonObject, who: str) -> bool:
+    return any(label(reaction, key) == who for key in ("userId", "senderId", "id"))
 
 
 def _frame(body: JsonObject, source: Source, at: Moment) -> Happening:
@@ -223,8 +223,8 @@ def _person(body: JsonObject, frame: Happening) -> data.Person | None:
     name = label(details, "name")
     # Seen: the bare id in place of a name. It names nobody.
     is_name = name is not None and name != frame.correspondent_id
-    return data.Person(
-        name=name if is_name else None,
-        username=label(details, "username"),
-        picture_url=label(details, "profileImage") or label(details, "picture"),
+    return person(
+        name if is_name else None,
+        label(details, "username"),
+        label(details, "profileImage") or label(details, "picture"),
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas import data
 from schemas.events import Event, MessageReceived, MessageSent
-from schemas.webhooks.building import Outcome, Source, guarded, happening, unrecognised
+from schemas.webhooks.building import Outcome, Source, guarded, happening, person, unrecognised
 from schemas.webhooks.common import (
     JsonObject,
     Moment,
@@ -110,8 +110,8 @@ def _person(body: JsonObject, user_id: str) -> data.Person | None:
     user = users.get(user_id) if isinstance(users, dict) else None
     if not isinstance(user, dict):
         return None
-    return data.Person(
-        name=label(user, "name"),
-        username=label(user, "username") or label(user, "screenName"),
-        picture_url=label(user, "profileImage"),
+    return person(
+        label(user, "name"),
+        label(user, "username") or label(user, "screenName"),
+        label(user, "profileImage"),
     )

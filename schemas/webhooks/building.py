@@ -102,6 +102,13 @@ def happening(source: Source, correspondent_id: str, at: Moment, **more: Any) ->
     return Happening(source, source.platform, correspondent_id, at, **more)
 
 
+def person(name: str | None, username: str | None, picture_url: str | None) -> data.Person | None:
+    """The correspondent as described; None where nothing is."""
+    if not (name or username or picture_url):
+        return None
+    return data.Person(name=name, username=username, picture_url=picture_url)
+
+
 def unrecognised(
     source: Source,
     kind: str,

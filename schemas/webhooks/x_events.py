@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import data
 from schemas.events import Event, MessageRead, MessageReceived, MessageSent, TypingStarted
-from schemas.webhooks.building import Happening, Source, happening, unrecognised
+from schemas.webhooks.building import Happening, Source, happening, person, unrecognised
 from schemas.webhooks.common import (
     LATEST_MS,
     BadValueError,
@@ -62,7 +62,7 @@ def direct_message(item: Any, source: Source, names: JsonObject) -> Iterator[Eve
         "message_id": message_id,
         "text": text(body, "text", f"{where}.message_data"),
         "attachments": _attachments(body),
-        "correspondent": person(names, frame.correspondent_id),
+        "correspondent": _person(names, frame.correspondent_id),
     }
     if frame.by == "account":
         app = identifier(create, "source_app_id", where)
@@ -155,7 +155,7 @@ def moment_at_best(item: JsonObject, source: Source, key: str = "created_timesta
     return told(ms) if ms is not None else at_receipt(source.received_at)
 
 
-def person(names: JsonObject, user_id: str) -> data.Person | None:
+def _person(names: JsonObject, user_id: str) -> data.Person | None:
     """The correspondent in `users`: AAA has v1.1 user objects, XAA v2 ones under `data`."""
     user = names.get(user_id)
     if not isinstance(user, dict):
@@ -163,10 +163,10 @@ def person(names: JsonObject, user_id: str) -> data.Person | None:
     inner = user.get("data")
     if isinstance(inner, dict):
         user = inner
-    return data.Person(
-        name=label(user, "name"),
-        username=label(user, "screen_name") or label(user, "username"),
-        picture_url=label(user, "profile_image_url_https") or label(user, "profile_image_url"),
+    return person(
+        label(user, "name"),
+        label(user, "screen_name") or label(user, "username"),
+        label(user, "profile_image_url_https") or label(user, "profile_image_url"),
     )
 
 

@@ -130,6 +130,17 @@ def test_times_in_every_form_and_absurd_ones(timestamp: object, expected: str | 
         assert reading.essence(result.events[0])["time"] == expected
 
 
+def test_a_time_without_a_zone_is_utc_wherever_we_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        said = reading.essence(reading.event("meta", message(timestamp="2026-10-29T14:33:07")))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert said["time"] == "2026-10-29T14:33:07.000Z"
+
+
 @pytest.mark.parametrize("missing", [..., None, 0, "", "0"])
 def test_a_missing_time_is_taken_from_the_notice_and_marked(missing: object) -> None:
     said = reading.essence(reading.event("meta", message(timestamp=missing)))

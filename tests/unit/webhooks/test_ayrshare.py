@@ -93,9 +93,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         ],
     ),
     # The sender's "name" is the bare id: no name.
-    "text_in_an_object": facebook(
-        RECEIVED, 4, message_id=FBMID + "4", text="from an object", correspondent={}
-    ),
+    "text_in_an_object": facebook(RECEIVED, 4, message_id=FBMID + "4", text="from an object"),
     "text_sent": facebook(
         SENT,
         5,
@@ -289,6 +287,12 @@ def test_a_read_that_tells_neither_message_nor_time_is_a_failure() -> None:
     del body["created"]
     result = reading.normalised("ayrshare", body)
     assert result.failures[0].message.startswith("created is missing")
+
+
+def test_between_two_professional_accounts_of_instagram_the_told_direction_counts() -> None:
+    body = reading.tree("ayrshare", "text_received") | {"senderId": "17841499999999999"}
+    event = reading.event("ayrshare", body | {"recipientId": "1700900800700600"})
+    assert event.subject == "instagram:1700900800700600:17841499999999999"
 
 
 def test_links_and_unlinks_of_two_profiles_are_two_happenings() -> None:

@@ -644,6 +644,34 @@ def test_a_message_of_a_normal_and_a_standby_channel_is_one_on_the_normal_channe
         assert event.data.standby is False
 
 
+def test_what_the_normal_channel_tells_wins_over_standby_whatever_it_says() -> None:
+    entry = reading.tree("meta", "messenger_text")["entry"][0]
+    item = entry["messaging"][0]
+    entry["standby"] = [item | {"timestamp": item["timestamp"] - 5}]
+    event = reading.event("meta", {"object": "page", "entry": [entry]})
+    assert reading.essence(event) == EXPECTED["messenger_text"][0]
+
+
+def test_a_change_of_field_standby_is_on_standby() -> None:
+    item = reading.tree("meta", "messenger_text")["entry"][0]["messaging"][0]
+    change = {"field": "standby", "value": item}
+    body = {"object": "page", "entry": [{"id": PAGE, "changes": [change]}]}
+    assert reading.event("meta", body).data.standby is True
+
+
+def test_where_all_ids_are_one_the_correspondent_did_it() -> None:
+    for name in ("messenger_reaction", "messenger_read", "instagram_unsend"):
+        body = reading.tree("meta", name)
+        item = body["entry"][0]["messaging"][0]
+        item["sender"]["id"] = item["recipient"]["id"] = body["entry"][0]["id"]
+        assert reading.event("meta", body).data.by == "correspondent", name
+
+
+def test_a_kind_without_end_is_cut() -> None:
+    body = {"object": "page", "entry": [{"id": PAGE, "messaging": [{"x" * 5000: 1}]}]}
+    assert reading.event("meta", body).data.kind == "x" * 100
+
+
 def test_a_retry_a_second_entry_and_ids_as_numbers_give_the_same_id() -> None:
     """Invariant 3."""
     plain = reading.tree("meta", "messenger_text")
@@ -686,16 +714,17 @@ def test_an_odd_edit_number_does_not_cost_the_edit(number: object) -> None:
     assert event.data.edit_number == (0 if number == 0 else None)
 
 
-def test_a_reaction_taken_back_and_put_on_again_is_three_happenings() -> None:
+def test_a_reaction_taken_back_put_on_again_and_another_are_four_happenings() -> None:
     """Invariant 3."""
     body = reading.tree("meta", "messenger_reaction")
     item = body["entry"][0]["messaging"][0]
     later = item | {"timestamp": item["timestamp"] + 900}
+    other = item | {"reaction": item["reaction"] | {"emoji": "\u2764"}}
     off = item | {"timestamp": item["timestamp"] + 400}
     off["reaction"] = {"mid": item["reaction"]["mid"], "action": "unreact"}
-    body["entry"][0]["messaging"] = [item, off, later]
+    body["entry"][0]["messaging"] = [item, off, later, other]
     found = reading.events("meta", body)
-    assert len({event.id for event in found}) == 3
+    assert len({event.id for event in found}) == 4
 
 
 def test_metadata_is_a_command_of_ours_only_with_our_mark() -> None:
