@@ -117,11 +117,10 @@ def _busy_month(
         conversation = world.stranger(rng, profile)
         start = world.moment(rng, profile, earliest=month_began, until=until)
         scene = Scene(conversation, start, rng, parameters.app_id)
-        name = conversation.correspondent.name
-        scene.writes(texts.opening(rng, name), plain=True)
+        scene.writes(texts.opening(rng, scene.person), plain=True)
         if rng.random() < _ANSWERED:
             scene.wait(rng.lognormvariate(0, 0.8) * profile.reply_minutes * 60)
-            scene.answers(texts.answer(rng, name))
+            scene.answers(texts.answer(rng, scene.person))
             scene.wait(5 + rng.random() * 600)
             scene.reads()
         yield from story.cut(scene.happenings, until)
@@ -143,13 +142,12 @@ def _waiting(
 def _left_waiting(
     rng: random.Random, conversation: Conversation, last_word: int, app_id: str
 ) -> Iterator[Happening]:
-    name = conversation.correspondent.name
     scene = Scene(conversation, last_word - rng.randint(2, 9) * HOUR_MS, rng, app_id)
-    scene.writes(texts.opening(rng, name), plain=True)
+    scene.writes(texts.opening(rng, scene.person), plain=True)
     scene.wait(240 + rng.random() * 900)
-    scene.answers(texts.answer(rng, name))
+    scene.answers(texts.answer(rng, scene.person))
     scene.wait(60 + rng.random() * 900)
     scene.reads()
     scene.now = last_word
-    scene.writes(texts.opening(rng, name), plain=True)
+    scene.writes(texts.opening(rng, scene.person), plain=True)
     yield from scene.happenings

@@ -44,7 +44,7 @@ def run(
 def showing(screen: Console, total: int) -> Iterator[Progress]:
     """A bar on a terminal, a line every few seconds elsewhere."""
     if not screen.is_terminal:
-        yield _lines(screen.print, time.monotonic)
+        yield progress_lines(screen.print, time.monotonic)
         return
     columns = (
         TextColumn("webhooks"),
@@ -57,28 +57,29 @@ def showing(screen: Console, total: int) -> Iterator[Progress]:
         task = bar.add_task("webhooks", total=total, note="")
 
         def advance(tally: Tally) -> None:
-            bar.update(task, completed=tally.done, note=_note(tally))
+            bar.update(task, completed=tally.done, note=", ".join(_notes(tally)))
 
         yield advance
 
 
-def _lines(say: Callable[[str], None], clock: Callable[[], float]) -> Progress:
+def progress_lines(say: Callable[[str], None], clock: Callable[[], float]) -> Progress:
     due = clock() + _LINE_EVERY_SECONDS
 
     def tell(tally: Tally) -> None:
         nonlocal due
         if clock() >= due:
             due = clock() + _LINE_EVERY_SECONDS
-            say(f"{tally.done} of {tally.total} webhooks {_note(tally)}".rstrip())
+            said = [f"{tally.done} of {tally.total} webhooks", *_notes(tally)]
+            say(", ".join(said))
 
     return tell
 
 
-def _note(tally: Tally) -> str:
-    told = [f"{tally.retries} tried again"] if tally.retries else []
+def _notes(tally: Tally) -> Iterator[str]:
+    if tally.retries:
+        yield f"{tally.retries} tried again"
     if tally.unexpected:
-        told.append(f"{tally.unexpected} unexpected")
-    return ", ".join(told)
+        yield f"{tally.unexpected} unexpected"
 
 
 def _summary(screen: Console, simulation: Simulation, tally: Tally, seconds: float) -> None:

@@ -83,8 +83,7 @@ def episode(
 ) -> list[Happening]:
     """A correspondent writes, the shop answers, and so on until one of them has enough."""
     scene = Scene(conversation, start, rng, app_id)
-    name = conversation.correspondent.name
-    last = scene.writes(texts.opening(rng, name))
+    last = scene.writes(texts.opening(rng, scene.person))
     if profile.auto_reply:
         scene.wait(1 + rng.random() * 2)
         scene.answers(texts.AUTO_REPLY)
@@ -98,7 +97,7 @@ def episode(
         if rng.random() >= _GOES_ON:
             break
         scene.wait(rng.lognormvariate(4.5, 1.2))
-        last = scene.writes(texts.follow_up(rng, name, conversation.account.platform))
+        last = scene.writes(texts.follow_up(rng, scene.person, scene.account.platform))
     scene.wait(2 + rng.random() * 300)
     scene.reads()
     return scene.happenings
@@ -107,13 +106,12 @@ def episode(
 def _comes_in_some_way(scene: Scene, rng: random.Random) -> None:
     """After the first message, so that a conversation never consists of these alone."""
     drawn = rng.random()
-    name, platform = scene.person.name, scene.account.platform
     if drawn < _BY_LINK:
         scene.wait(20)
         scene.comes_by_link()
     elif drawn < _BY_LINK + _PRESSES:
         scene.wait(5 + rng.random() * 60)
-        scene.presses_and_writes(texts.follow_up(rng, name, platform))
+        scene.presses_and_writes(texts.follow_up(rng, scene.person, scene.account.platform))
     elif drawn < _BY_LINK + _PRESSES + _UNKNOWN:
         scene.wait(10)
         scene.does_the_unknown()
@@ -121,13 +119,12 @@ def _comes_in_some_way(scene: Scene, rng: random.Random) -> None:
 
 def _writes_on(scene: Scene, rng: random.Random, last: Written) -> Written:
     """More messages in a row, and second thoughts about the last one."""
-    name, platform = scene.person.name, scene.account.platform
     while rng.random() < _WRITES_AGAIN:
         scene.wait(rng.lognormvariate(3.0, 0.9))
         if rng.random() < _TYPES:
             scene.types()
         last = scene.writes(
-            texts.follow_up(rng, name, platform),
+            texts.follow_up(rng, scene.person, scene.account.platform),
             reply_to=last.message_id if rng.random() < _AS_REPLY else "",
             quick_reply="choice-1" if rng.random() < _QUICK_REPLY else "",
             with_media=rng.random() < _WITH_MEDIA,
@@ -139,7 +136,7 @@ def _writes_on(scene: Scene, rng: random.Random, last: Written) -> Written:
             scene.wait(8 + rng.random() * 90)
             # The stars, as people set them behind a correction, make each version another text:
             # Ayrshare numbers no edits, so that only the text tells two of them apart.
-            text = texts.follow_up(rng, name, platform) + "*" * number
+            text = texts.follow_up(rng, scene.person, scene.account.platform) + "*" * number
             scene.edits(last, text, number)
             number += 1
     elif second_thought < _EDITS + _UNSENDS:
@@ -154,15 +151,14 @@ _MOST_EDITS = 5
 
 def _answers(scene: Scene, rng: random.Random) -> Written:
     """One answer or some, read and perhaps reacted to; rarely another app is in between."""
-    name = scene.person.name
     if scene.has_thread_control and rng.random() < _ASKED_FOR_CONTROL:
         scene.another_app_asks()
     if scene.has_thread_control and rng.random() < _LOSES_CONTROL:
         _another_app_answers(scene, rng)
-    last = scene.answers(texts.answer(rng, name), by_app=rng.random() < 0.7)  # noqa: PLR2004
+    last = scene.answers(texts.answer(rng, scene.person), by_app=rng.random() < 0.7)  # noqa: PLR2004
     while rng.random() < _ANSWERS_AGAIN:
         scene.wait(rng.lognormvariate(3.2, 0.8))
-        last = scene.answers(texts.answer(rng, name))
+        last = scene.answers(texts.answer(rng, scene.person))
     scene.wait(2 + rng.lognormvariate(4.0, 1.5))
     scene.reads()
     if rng.random() < _REACTS:
@@ -175,9 +171,9 @@ def _another_app_answers(scene: Scene, rng: random.Random) -> None:
     """An agent takes the thread in Meta's inbox; what is written there we hear on standby."""
     scene.another_app_takes_over()
     scene.wait(20 + rng.random() * 200)
-    scene.answers(texts.answer(rng, scene.person.name))
+    scene.answers(texts.answer(rng, scene.person))
     scene.wait(20 + rng.random() * 200)
-    scene.writes(texts.follow_up(rng, scene.person.name, scene.account.platform))
+    scene.writes(texts.follow_up(rng, scene.person, scene.account.platform))
     if rng.random() < _CONTROL_COMES_BACK:
         scene.wait(30 + rng.random() * 600)
         scene.control_comes_back()

@@ -4,27 +4,33 @@ The phrases are data (phrases.json), so that text from right to left and look-al
 reviewed where an editor shows them, not between code.
 """
 
-import json
 import random
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Protocol
 
-AUTO_REPLY = (
-    "Thank you for contacting us. A customer care agent will get back to you soon."  # the default
-)
+from schemas.base import Model, Platform
+
+AUTO_REPLY = "Thank you for contacting us. A customer care agent will get back to you soon."
 
 # One message in fifty is long: that is where platforms' limits and careless columns break.
 _LONG_SHARE = 0.02
-_LIMIT_BYTES = {"instagram": 1_000, "facebook": 2_000, "x": 10_000}
+_ANY_LANGUAGE_SHARE = 0.15
+_LIMIT_BYTES: dict[Platform, int] = {"instagram": 1_000, "facebook": 2_000, "x": 10_000}
 """Instagram counts bytes, Messenger and X characters; in bytes we stay below all three."""
 
 
-@dataclass(frozen=True, slots=True)
-class Phrases:
+class Language(Model):
+    weight: int
+    """How many of a hundred correspondents speak it."""
     openings: list[str]
     follow_ups: list[str]
     answers: list[str]
+
+
+class Phrases(Model):
+    languages: dict[str, Language]
+    in_any_language: list[str]
     long: list[str]
     items: list[str]
     colours: list[str]
@@ -35,24 +41,22 @@ class Phrases:
     reels: list[str]
 
 
+class Speaker(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+
+
 @cache
 def phrases() -> Phrases:
-    stored = files("streams.simulator").joinpath("phrases.json").read_text(encoding="utf-8")
-    return Phrases(**json.loads(stored))
+    stored = files("streams.simulator").joinpath("phrases.json").read_bytes()
+    return Phrases.model_validate_json(stored)
 
 
-def opening(rng: random.Random, name: str) -> str:
-    return _fill(rng, _one(rng, phrases().openings), name)
-
-
-def follow_up(rng: random.Random, name: str, platform: str) -> str:
-    if rng.random() < _LONG_SHARE:
-        return _long(rng, name, _LIMIT_BYTES[platform])
-    return _fill(rng, _one(rng, phrases().follow_ups), name)
-
-
-def answer(rng: random.Random, name: str) -> str:
-    return _fill(rng, _one(rng, phrases().answers), name)
+def language(rng: random.Random) -> str:
+    known = phrases().languages
+    return rng.choices(list(known), [one.weight for one in known.values()])[0]
 
 
 def person_name(rng: random.Random) -> str:
@@ -60,12 +64,31 @@ def person_name(rng: random.Random) -> str:
     return f"{_one(rng, known.first_names)} {_one(rng, known.last_names)}"
 
 
-def _long(rng: random.Random, name: str, limit: int) -> str:
+def opening(rng: random.Random, to_shop_from: Speaker) -> str:
+    return _said(rng, phrases().languages[to_shop_from.language].openings, to_shop_from)
+
+
+def follow_up(rng: random.Random, to_shop_from: Speaker, platform: Platform) -> str:
+    drawn = rng.random()
+    if drawn < _LONG_SHARE:
+        return _long(rng, to_shop_from, _LIMIT_BYTES[platform])
+    if drawn < _LONG_SHARE + _ANY_LANGUAGE_SHARE:
+        return _said(rng, phrases().in_any_language, to_shop_from)
+    return _said(rng, phrases().languages[to_shop_from.language].follow_ups, to_shop_from)
+
+
+def answer(rng: random.Random, from_shop_to: Speaker) -> str:
+    """In the correspondent's language."""
+    return _said(rng, phrases().languages[from_shop_to.language].answers, from_shop_to)
+
+
+def _long(rng: random.Random, speaker: Speaker, limit: int) -> str:
     """Whole sentences up to the platform's limit or to a length drawn, whichever is less."""
     wanted = min(limit, int(rng.lognormvariate(6.5, 0.8)))
-    told, size = [], 0
+    told: list[str] = []
+    size = 0
     while size < wanted:
-        sentence = _fill(rng, _one(rng, phrases().long), name)
+        sentence = _said(rng, phrases().long, speaker)
         size += len(sentence.encode())
         if size > limit:
             break
@@ -73,8 +96,9 @@ def _long(rng: random.Random, name: str, limit: int) -> str:
     return "".join(told).strip()
 
 
-def _fill(rng: random.Random, phrase: str, name: str) -> str:
-    """Only the marks that are there: most phrases have none, and this runs once a message."""
+def _said(rng: random.Random, choices: list[str], speaker: Speaker) -> str:
+    """Only the marks that are there are filled: most phrases have none, and this is hot."""
+    phrase = _one(rng, choices)
     if "{" not in phrase:
         return phrase
     known = phrases()
@@ -89,8 +113,8 @@ def _fill(rng: random.Random, phrase: str, name: str) -> str:
     if "{order}" in phrase:
         phrase = phrase.replace("{order}", f"#{int(rng.random() * 900_000) + 100_000}")
     if "{count}" in phrase:
-        phrase = phrase.replace("{count}", str(int(rng.random() * 8) + 2))
-    return phrase.replace("{name}", name.partition(" ")[0])
+        phrase = phrase.replace("{count}", str(int(rng.random() * 5) + 2))
+    return phrase.replace("{name}", speaker.name.partition(" ")[0])
 
 
 def _one(rng: random.Random, values: list[str]) -> str:

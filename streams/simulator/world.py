@@ -27,6 +27,7 @@ class Correspondent:
     id: str
     name: str
     username: str
+    language: str
     sends_receipts: bool
     """Their app tells what was delivered and read: always or never, as people set it."""
     joined_ms: int
@@ -201,6 +202,7 @@ def _correspondent(rng: random.Random, account: Account) -> Correspondent:
         id=person,
         name=texts.person_name(rng),
         username="u" + person[-9:],
+        language=texts.language(rng),
         sends_receipts=rng.random() < 0.75,  # noqa: PLR2004
         joined_ms=1_300_000_000_000 + int(rng.random() * 4e11),
         picture_url=f"https://img.example.com/p/{person}.jpg",

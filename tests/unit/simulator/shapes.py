@@ -6,6 +6,7 @@ Types are not coerced, so that a number where the platform writes a string is an
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
 
 NUMBER = r"^\d+$"
 Digits = Annotated[str, Field(pattern=NUMBER)]
@@ -275,24 +276,28 @@ class XaaBody(Strict):
 # Ayrshare
 
 
-class AyrshareAttachment(Strict):
+class Camel(Strict):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class AyrshareAttachment(Camel):
     type: Literal["image", "video", "audio"]
     url: Annotated[str, Field(pattern=r"^https://[^?]+\.(jpg|mp4|aac)$")]
 
 
-class AyrshareDelivered(Strict):
+class AyrshareDelivered(Camel):
     """What every notice has."""
 
     code: Literal[200]
     created: WholeSeconds
-    refId: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
-    hookId: Annotated[str, Field(pattern="^[0-9A-Za-z]{20}$")]
+    ref_id: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]
+    hook_id: Annotated[str, Field(pattern="^[0-9A-Za-z]{20}$")]
     url: str
 
 
 class AyrshareMessages(AyrshareDelivered):
     action: Literal["messages"]
-    subAction: (
+    sub_action: (
         Literal[
             "messageCreated",
             "messageRead",
@@ -306,47 +311,47 @@ class AyrshareMessages(AyrshareDelivered):
     type: Literal["received", "sent", "deleted"] | None = None
     platform: Literal["facebook", "instagram", "twitter"]
     id: str | None = None
-    conversationId: str
+    conversation_id: str
     message: str | None = None
-    senderId: Digits
-    recipientId: Digits
-    senderDetails: dict[str, str] | None = None
+    sender_id: Digits
+    recipient_id: Digits
+    sender_details: dict[str, str] | None = None
     attachments: list[AyrshareAttachment] = []
     reactions: dict[Digits, str] | None = None
     note: str | None = None
     """Only of the kind that nobody knows."""
 
 
-class AyrshareMessageData(Strict):
+class AyrshareMessageData(Camel):
     entities: JsonValue
     text: str
 
 
-class AyrshareTarget(Strict):
-    recipientId: Digits
+class AyrshareTarget(Camel):
+    recipient_id: Digits
 
 
-class AyrshareMessageCreate(Strict):
+class AyrshareMessageCreate(Camel):
     target: AyrshareTarget
-    messageData: AyrshareMessageData
-    senderId: Digits
+    message_data: AyrshareMessageData
+    sender_id: Digits
 
 
-class AyrshareDirectMessage(Strict):
+class AyrshareDirectMessage(Camel):
     type: Literal["message_create"]
-    createdAt: Annotated[str, Field(pattern=r"\.\d{3}Z$")]
+    created_at: Annotated[str, Field(pattern=r"\.\d{3}Z$")]
     id: Digits
-    messageCreate: AyrshareMessageCreate
+    message_create: AyrshareMessageCreate
 
 
 class AyrshareActivity(AyrshareDelivered):
     action: Literal["accountActivity"]
     type: Literal["accountActivity"]
     platform: Literal["twitter"]
-    directMessageEvents: AyrshareDirectMessage
-    mediaUrls: list[str]
-    retryAttempt: int
-    scheduleDate: WholeSeconds
+    direct_message_events: AyrshareDirectMessage
+    media_urls: list[str]
+    retry_attempt: int
+    schedule_date: WholeSeconds
     source: Literal["system"]
     title: str
     users: dict[Digits, JsonValue]

@@ -185,7 +185,7 @@ def test_ayrshare_bodies_are_flat_and_each_kind_occurs() -> None:
             kinds.add(("accountActivity", None, None))
         else:
             body = shapes.AyrshareMessages.model_validate_json(delivery.body)
-            kinds.add((body.platform, body.subAction, body.type))
+            kinds.add((body.platform, body.sub_action, body.type))
     on_both = {
         (platform, *kind)
         for platform in ("facebook", "instagram")
@@ -214,7 +214,7 @@ def test_ayrshare_leaves_out_what_it_is_known_to_leave_out() -> None:
         for one in sound("ayrshare")
         if b'"accountActivity"' not in one.body
     ]
-    received = [body for body in bodies if body.type == "received" and body.senderDetails]
-    assert any(body.senderDetails is None for body in bodies if body.type == "received")
-    assert any(body.senderDetails["name"] == body.senderId for body in received)  # type: ignore[index]
+    received = [body for body in bodies if body.type == "received" and body.sender_details]
+    assert any(body.sender_details is None for body in bodies if body.type == "received")
+    assert any(body.sender_details["name"] == body.sender_id for body in received)  # type: ignore[index]
     assert any(body.attachments and body.message is None for body in bodies)

@@ -19,7 +19,7 @@ from streams.simulator.intention import Header, Intention
 from streams.simulator.outcome import outcome
 from streams.simulator.world import Account, Conversation, Correspondent
 
-PERSON = Correspondent("2", "Noor", "noor", True, 0, "")
+PERSON = Correspondent("2", "Noor", "noor", "en", True, 0, "")
 PAGE = Account("meta", "facebook", "1", "1", "page", "Shop", "shop")
 CONVERSATION = Conversation(PAGE, PERSON, "facebook:1:2", "t_1")
 AT = to_ms(datetime(2026, 11, 20, 9, 0, tzinfo=UTC))

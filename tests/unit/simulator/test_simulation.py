@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ from hypothesis import strategies as st
 
 from schemas.base import Provider
 from streams.simulator.delivery import Broken
+from streams.simulator.happenings import Receipt
 from streams.simulator.instants import to_ms
+from streams.simulator.outcome import outcome
 from streams.simulator.simulation import PROVIDERS, Simulation, simulate
 from tests.unit.simulator.days import UNTIL, a_large_day, a_small_day, parameters
 
@@ -71,6 +75,7 @@ def test_bodies_are_the_same_each_time_they_are_made() -> None:
     providers=st.sets(st.sampled_from(PROVIDERS), min_size=1).map(sorted).map(tuple),
 )
 def test_there_are_exactly_as_many_webhooks_as_asked_for(
+    *,
     seed: int,
     webhooks: int,
     profiles: int,
@@ -138,7 +143,7 @@ def test_some_are_sent_out_of_their_order() -> None:
         for one in day.schedule.planned
         if not isinstance(one.request, Broken)
     ]
-    backwards = sum(later < earlier for earlier, later in zip(ends, ends[1:], strict=False))
+    backwards = sum(later < earlier for earlier, later in pairwise(ends))
     assert backwards > len(ends) * 0.02
 
 
@@ -192,13 +197,44 @@ def test_conversations_have_all_kinds_of_endings() -> None:
         {"duplicates": -0.1},
         {"duplicates": 0.6, "broken": 0.4},
         {"late": 1.1},
+        {"webhooks": 2, "duplicates": 0.3, "broken": 0.5},
     ],
 )
 def test_parameters_that_contradict_each_other_are_refused(changed: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="simulation needs|shares of the webhooks"):
+    with pytest.raises(ValueError, match=r"simulation needs|shares? of the webhooks"):
         parameters(**changed)
 
 
 def test_an_end_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
         simulate(parameters(until=datetime(2026, 11, 22)))  # noqa: DTZ001
+
+
+def test_receipts_mean_the_same_whether_they_name_one_message_or_all_up_to_it() -> None:
+    """Readers differ in whether "read: this message" covers the ones before it.
+
+    The intention has to hold for both, so every older message is told of first.
+    """
+    day = a_large_day()
+    happenings = list(
+        {
+            id(happening): happening
+            for planned in day.schedule.planned
+            if not isinstance(planned.request, Broken)
+            for happening in planned.request.happenings
+        }.values()
+    )
+    sent_at = {one.message_id: one.sent_at for one in day.intention.messages.values()}
+    up_to, by_name = [], []
+    for one in happenings:
+        if isinstance(one, Receipt) and one.message_ids:
+            mark = max(sent_at[name] for name in one.message_ids)
+            up_to.append(replace(one, message_ids=(), watermark=max(mark, one.watermark)))
+            by_name.append(replace(one, watermark=0))
+        else:
+            up_to.append(one)
+            by_name.append(one)
+    header = day.intention.header
+    assert up_to != by_name
+    assert outcome(header, up_to).messages == day.intention.messages
+    assert outcome(header, by_name).messages == day.intention.messages
