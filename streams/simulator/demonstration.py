@@ -83,12 +83,12 @@ def plan(*, seed: int, until: datetime, webhooks: int, app_id: str = APP_ID) -> 
     parameters = Parameters(
         seed=seed, until=until, webhooks=webhooks, profiles=PROFILES, app_id=app_id
     )
-    profiles = world.build(parameters.random("world"), PROFILES, parameters.providers)
-    rng = parameters.random("scenes")
+    profiles = world.build(parameters.lasting("world"), PROFILES, parameters.providers)
+    rng = parameters.of_the_day("scenes")
     near, over, waiting = _cast(profiles)
     arranged = [
-        *_busy_month(rng, near, rng.choice(_NEAR), parameters),
-        *_busy_month(rng, over, rng.choice(_OVER), parameters),
+        *_busy_month(rng, near, _NEAR, parameters),
+        *_busy_month(rng, over, _OVER, parameters),
         *_waiting(rng, waiting, parameters),
     ]
     # Of the two at their limit nothing else is told: their numbers are exact.
@@ -105,16 +105,20 @@ def _cast(profiles: list[Profile]) -> tuple[Profile, Profile, list[Profile]]:
 
 
 def _busy_month(
-    rng: random.Random, profile: Profile, conversations: int, parameters: Parameters
+    rng: random.Random, profile: Profile, wanted: range, parameters: Parameters
 ) -> Iterator[Happening]:
     """So many conversations in the month of `until`, most of them answered.
 
     However young the month is: minutes after midnight of its first day they all fall into those.
+    Number and people are the month's: another day of it has other messages of the same people,
+    so that a demonstration that runs again does not push the profile over its limit.
     """
     until = parameters.end
-    month_began = instants.parse(instants.month(until) + "-01T00:00:00Z")
-    for _ in range(conversations):
-        conversation = world.stranger(rng, profile)
+    month = instants.month(until)
+    month_began = instants.parse(f"{month}-01T00:00:00Z")
+    people = parameters.lasting(f"{profile.profile_id}/{month}")
+    for _ in range(people.choice(wanted)):
+        conversation = world.stranger(people, profile)
         start = world.moment(rng, profile, earliest=month_began, until=until)
         scene = Scene(conversation, start, rng, parameters.app_id)
         scene.writes(texts.opening(rng, scene.person), plain=True)

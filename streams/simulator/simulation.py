@@ -1,11 +1,11 @@
 """A simulation: parameters in, requests and the intention out. No clock, no network."""
 
 import gc
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from random import Random
 
 from schemas.base import Provider, rfc3339, to_milliseconds
 from streams.simulator import story, world
@@ -69,9 +69,17 @@ class Parameters:
     def end(self) -> int:
         return to_ms(to_milliseconds(self.until))
 
-    def random(self, part: str) -> random.Random:
-        """A source of its own for each part: a change in one leaves the others as they were."""
-        return random.Random(f"dmstream/{self.seed}/{part}")
+    def of_the_day(self, part: str) -> Random:
+        """A source of its own for each part: a change in one leaves the others as they were.
+
+        Another day is another source, else a second day would tell the messages of the first
+        again, under the same ids and at other times.
+        """
+        return Random(f"dmstream/{self.seed}/{self.end}/{part}")
+
+    def lasting(self, part: str) -> Random:
+        """For what is the same from day to day: the profiles and their accounts."""
+        return Random(f"dmstream/{self.seed}/{part}")
 
     def header(self, answers: dict[int, int]) -> Header:
         told = asdict(self) | {"until": rfc3339(to_milliseconds(self.until))}
@@ -97,7 +105,7 @@ class Simulation:
 
 def simulate(parameters: Parameters) -> Simulation:
     """Some ordinary days of `parameters.profiles` profiles."""
-    profiles = world.build(parameters.random("world"), parameters.profiles, parameters.providers)
+    profiles = world.build(parameters.lasting("world"), parameters.profiles, parameters.providers)
     return compose(parameters, profiles, [])
 
 
@@ -117,10 +125,10 @@ def _compose(
 ) -> Simulation:
     happenings = _fill(parameters, profiles, arranged)
     broken = broken_requests(
-        parameters.random("broken"), happenings, parameters.providers, parameters.spoilt
+        parameters.of_the_day("broken"), happenings, parameters.providers, parameters.spoilt
     )
     planned = schedule(
-        parameters.random("delivery"),
+        parameters.of_the_day("delivery"),
         happenings,
         firsts=parameters.firsts,
         duplicates=parameters.doubled,
@@ -162,7 +170,7 @@ def _fill(
             "ask for more webhooks"
         )
     source = story.episodes(
-        parameters.random("story"), profiles, until=parameters.end, app_id=parameters.app_id
+        parameters.of_the_day("story"), profiles, until=parameters.end, app_id=parameters.app_id
     )
     while (room := firsts + int(shared) - len(happenings)) > 0:
         told = story.fitting(source, room)

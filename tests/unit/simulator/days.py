@@ -15,9 +15,9 @@ def parameters(**changed: object) -> Parameters:
 @cache
 def a_large_day() -> Simulation:
     """Enough for every kind to occur, and for one POST with more than a hundred updates."""
-    return simulate(parameters(webhooks=16_000, broken=0.003))
+    return simulate(parameters(webhooks=20_000, broken=0.003))
 
 
 @cache
 def a_small_day() -> Simulation:
-    return simulate(parameters(webhooks=600, broken=0.02))
+    return simulate(parameters(webhooks=1_500, broken=0.01))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections import Counter
+from functools import cache
 
 import pytest
 from pydantic import SecretStr
@@ -13,10 +14,15 @@ from starlette.responses import Response
 from streams.simulator.client import GatewayAwayError, Sending, Tally, send
 from streams.simulator.sign import Secrets
 from streams.simulator.simulation import Simulation, simulate
-from tests.unit.simulator.days import a_small_day, parameters
+from tests.unit.simulator.days import parameters
 from tests.unit.simulator.gateways import SECRETS, Heard, gateway
 
 KNOWN = Secrets({name: SecretStr(secret) for name, secret in SECRETS.items()})  # type: ignore[misc]
+
+
+@cache
+def a_rough_day() -> Simulation:
+    return simulate(parameters(webhooks=300, broken=0.1))
 
 
 def sent(day: Simulation, url: str, **how: object) -> Tally:
@@ -25,7 +31,7 @@ def sent(day: Simulation, url: str, **how: object) -> Tally:
 
 
 def test_every_request_gets_the_answer_that_was_meant() -> None:
-    day = a_small_day()
+    day = a_rough_day()
     with gateway() as (url, heard):
         tally = sent(day, url)
     assert tally.unexpected == 0
@@ -85,7 +91,7 @@ def test_answers_that_were_not_meant_are_counted_and_the_first_ones_named() -> N
     async def refusing(_: Request, __: bytes, ___: Heard) -> Response:
         return Response(status_code=401)
 
-    day = a_small_day()
+    day = a_rough_day()
     with gateway(refusing) as (url, _):
         tally = sent(day, url)
     meant = sum(one.expected_status == 401 for one in day.deliveries())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -101,3 +101,19 @@ def test_a_gateway_that_answers_otherwise_than_meant_is_an_error() -> None:
         pytest.raises(UnintendedAnswersError, match=r"of 800 requests .* got 200 in place of 40"),
     ):
         asyncio.run(demonstration(url, KNOWN, seed=3, until=UNTIL, webhooks=800))
+
+
+def test_a_second_day_has_new_messages_of_the_same_profiles_and_moves_no_limit() -> None:
+    """`make run` again, on another day of the month, with the archive of the first."""
+    first = plan(seed=1, until=UNTIL, webhooks=1_200).intention
+    second = plan(seed=1, until=UNTIL + timedelta(days=2), webhooks=1_200).intention
+    assert not {key[1] for key in first.messages} & {key[1] for key in second.messages}
+    assert set(first.profiles) == set(second.profiles)
+    both = Counter(
+        one.profile_id
+        for one in (first.conversations | second.conversations).values()
+        if "2026-11" in one.active_months
+    )
+    by_size = sorted(both.values())
+    assert by_size[-1] > 100
+    assert 80 < by_size[-2] < 100

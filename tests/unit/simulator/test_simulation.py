@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -57,6 +57,13 @@ def test_the_same_parameters_give_the_same_bytes_in_any_process() -> None:
 
 def test_another_seed_is_another_day() -> None:
     assert digest(simulate(parameters(seed=8))) != digest(simulate(parameters(seed=7)))
+
+
+def test_another_day_of_the_same_profiles_tells_other_messages() -> None:
+    first = simulate(parameters()).intention
+    second = simulate(parameters(until=UNTIL + timedelta(milliseconds=1))).intention
+    assert set(first.profiles) & set(second.profiles)
+    assert not {key[1] for key in first.messages} & {key[1] for key in second.messages}
 
 
 def test_bodies_are_the_same_each_time_they_are_made() -> None:
