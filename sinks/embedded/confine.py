@@ -73,7 +73,15 @@ def _readable() -> Iterable[Path]:
         yield Path(engine.origin).parents[1]
     yield from map(Path, ("/usr", "/lib", "/lib64", "/dev/urandom", "/dev/random"))
     # The C library asks for the stack's limits, the engine for processors and memory.
-    for name in ("self/maps", "self/status", "self/statm", "self/stat", "meminfo", "cpuinfo", "stat"):
+    for name in (
+        "self/maps",
+        "self/status",
+        "self/statm",
+        "self/stat",
+        "meminfo",
+        "cpuinfo",
+        "stat",
+    ):
         yield Path("/proc", name)
     for name in ("fs/cgroup", "devices/system", "kernel/mm/transparent_hugepage"):
         yield Path("/sys", name)
@@ -88,8 +96,6 @@ def _allow(libc: ctypes.CDLL, rules: int, path: Path, rights: int) -> None:
     try:
         if not path.is_dir():
             rights &= _FILE_RIGHTS
-        libc.syscall(
-            _ADD_RULE, rules, _RULE_PATH_BENEATH, struct.pack("<Qi", rights, folder), 0
-        )
+        libc.syscall(_ADD_RULE, rules, _RULE_PATH_BENEATH, struct.pack("<Qi", rights, folder), 0)
     finally:
         os.close(folder)

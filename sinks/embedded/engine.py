@@ -30,12 +30,15 @@ class Statistics:
     elapsed: float = 0.0
 
 
+NOTHING_KNOWN = Statistics()
+
+
 class Connection:
     """A session of the engine. Not for two threads at once. Raises EngineError."""
 
     def __init__(self, path: str) -> None:
         try:
-            self._chdb = chdb.connect(path)
+            self._chdb: Any = chdb.connect(path)  # type: ignore[no-untyped-call]
         except Exception as error:
             raise from_engine(error) from error
 
@@ -49,7 +52,10 @@ class Connection:
         self.query(f"USE `{database.replace('`', '``')}`".encode())
 
     def query(
-        self, sql: bytes, output_format: str = "TabSeparated", params: Mapping[str, str] | None = None
+        self,
+        sql: bytes,
+        output_format: str = "TabSeparated",
+        params: Mapping[str, str] | None = None,
     ) -> tuple[bytes, Statistics]:
         """Runs one statement. A FORMAT clause in it wins over `output_format`.
 

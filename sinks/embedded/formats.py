@@ -18,14 +18,17 @@ _CONTENT_TYPES = {
     "ArrowStream": "application/octet-stream",
 }
 
-STREAMABLE = frozenset({"Native", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "CSV", "RowBinary", "JSONEachRow", "JSONLines", "NDJSON", "JSONCompactEachRow"})  # fmt: skip
+STREAMABLE = frozenset({
+    "Native", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "CSV", "RowBinary",
+    "JSONEachRow", "JSONLines", "NDJSON", "JSONCompactEachRow",
+})  # fmt: skip
 """Formats without head or foot: chDB encodes each block by itself, and these can be joined."""
 
 
 def content_type(output_format: str) -> str:
     if output_format in _CONTENT_TYPES:
         return _CONTENT_TYPES[output_format]
-    if output_format.startswith("TabSeparated") or output_format.startswith("TSV"):
+    if output_format.startswith(("TabSeparated", "TSV")):
         return _CONTENT_TYPES["TabSeparated"]
     if output_format.startswith("RowBinary"):
         return "application/octet-stream"

@@ -59,7 +59,9 @@ class Vocabulary:
         """`sumIf`, `uniqExactMerge`, `quantilesOrNullIf`: an aggregate and its combinators."""
         for suffix in self.combinators:
             base = name.removesuffix(suffix)
-            if base != name and (base.lower() in self.aggregates or self._is_combined_aggregate(base)):
+            if base != name and (
+                base.lower() in self.aggregates or self._is_combined_aggregate(base)
+            ):
                 return True
         return False
 
@@ -83,7 +85,9 @@ def vocabulary_of(engine: Engine) -> Vocabulary:
     functions = frozenset(name for name in known if allowed(name)) | vocabulary.SYNTAX
     return Vocabulary(
         functions=functions,
-        functions_any_case=frozenset(n.lower() for n in functions if n in known and known[n][0] == "1"),
+        functions_any_case=frozenset(
+            n.lower() for n in functions if n in known and known[n][0] == "1"
+        ),
         refused=frozenset(n.lower() for n in known) - frozenset(n.lower() for n in functions),
         combinators=tuple(
             row[0] for row in engine.rows("SELECT name FROM system.aggregate_function_combinators")
@@ -157,7 +161,10 @@ class Guard:
         arguments = (node.get("arguments") or {}).get("children", [])
         for argument in arguments:
             # A function's name may stand where a lambda is asked for: arrayMap(file, [...]).
-            if argument.get("type") == "Identifier" and argument["name"].lower() in self._words.refused:
+            if (
+                argument.get("type") == "Identifier"
+                and argument["name"].lower() in self._words.refused
+            ):
                 raise _refused(f"the function {argument['name'][:60]}")
         # `x IN dm.event_log` names a table where columns stand.
         if name.lower() in vocabulary.IN_FUNCTIONS:
@@ -166,7 +173,7 @@ class Guard:
                     self._check_table(parts)
 
     def _check_table(self, parts: list[str]) -> None:
-        """`[table]`, in the database the statement starts in (or a WITH), or `[database, table]`."""
+        """`[table]`, in the database the statement starts in or a WITH; or `[database, table]`."""
         if len(parts) == 1:
             return
         database, table = parts[0], parts[1]
@@ -188,14 +195,23 @@ def _parts(node: dict[str, Any]) -> list[str]:
 
 
 def _parsed(connection: Connection, text: str) -> Any:
-    escaped = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    escaped = (
+        text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    )
     try:
         tree, _ = connection.query(
-            b"SELECT parseQueryToJSON({statement:String})", "TabSeparatedRaw", {"statement": escaped}
+            b"SELECT parseQueryToJSON({statement:String})",
+            "TabSeparatedRaw",
+            {"statement": escaped},
         )
     except EngineError as error:
         # It names the function that we put around the statement: not the reader's business.
-        text = re.sub(r": In scope SELECT parseQueryToJSON\(.*(?= \([A-Z_]+\)$)", "", error.text, flags=re.DOTALL)
+        text = re.sub(
+            r": In scope SELECT parseQueryToJSON\(.*(?= \([A-Z_]+\)$)",
+            "",
+            error.text,
+            flags=re.DOTALL,
+        )
         if "parseQueryToJSON" in text:
             raise _refused("a statement of this kind") from error
         raise EngineError(error.code, text) from error
@@ -227,4 +243,6 @@ def _refused(what: str) -> EngineError:
 
 
 def _denied(what: str) -> EngineError:
-    return refusal(497, "ACCESS_DENIED", f"The read-only port does not show {what}: use dm_analytics.")
+    return refusal(
+        497, "ACCESS_DENIED", f"The read-only port does not show {what}: use dm_analytics."
+    )

@@ -55,7 +55,11 @@ class Port:
             body = await _body(request)
             # Off the loop: unpacking 16 MB would hold up the other connections.
             call = await asyncio.to_thread(
-                take_apart, request.method, request.query_params.multi_items(), request.headers, body
+                take_apart,
+                request.method,
+                request.query_params.multi_items(),
+                request.headers,
+                body,
             )
             query_id = call.query_id
             return self._respond(call, await self._run(request, call))

@@ -40,7 +40,9 @@ def serve(data: Path, *, host: str, port: int, read_only_port: int) -> None:
     """Serves until SIGTERM or SIGINT. Raises StartError."""
     with ExitStack() as stack:
         stack.enter_context(_locked(data))
-        listeners = [stack.enter_context(_listener(host, number)) for number in (port, read_only_port)]
+        listeners = [
+            stack.enter_context(_listener(host, number)) for number in (port, read_only_port)
+        ]
         _keep_scratch_inside(data)
         confined = confine(data.resolve())
         clean = asyncio.run(_serve(data, listeners, confined=confined))

@@ -56,7 +56,9 @@ def take_apart(
     if content_type.startswith("multipart/form-data"):
         values |= _form(content_type, body)
         body = b""
-    elif content_type.startswith("application/x-www-form-urlencoded") and body.startswith(b"query="):
+    elif content_type.startswith("application/x-www-form-urlencoded") and body.startswith(
+        b"query="
+    ):
         values |= dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         body = b""
     query = values.get("query", "").encode()

@@ -1,6 +1,6 @@
 """Runs a call on the engine: which connection, which settings, which limits, whole or streamed.
 
-The two ports differ here and nowhere else: `Runner` is the full one, `ReadOnlyRunner` the analysts'.
+The ports differ here and nowhere else: `Runner` is the full one, `ReadOnlyRunner` the analysts'.
 """
 
 import os
@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from sinks.embedded import statement, vocabulary
-from sinks.embedded.engine import Connection, Engine, Statistics
+from sinks.embedded.engine import NOTHING_KNOWN, Connection, Engine, Statistics
 from sinks.embedded.errors import refusal
 from sinks.embedded.formats import STREAMABLE
 from sinks.embedded.guard import DEFAULT_DATABASE, Guard
@@ -59,7 +59,7 @@ class Answer:
 
     output_format: str
     data: bytes = b""
-    statistics: Statistics = Statistics()
+    statistics: Statistics = NOTHING_KNOWN
     stream: ResultStream | None = None
 
 
@@ -72,7 +72,9 @@ class BaseRunner(ABC):
         self._engine = engine
 
     @abstractmethod
-    def _open(self, call: Call, parsed: statement.Insert | statement.Query, stack: ExitStack) -> Connection:
+    def _open(
+        self, call: Call, parsed: statement.Insert | statement.Query, stack: ExitStack
+    ) -> Connection:
         """A connection ready for the statement; `stack` gives it back."""
 
     def run(self, call: Call) -> Answer:
@@ -90,7 +92,7 @@ class BaseRunner(ABC):
             data, statistics = connection.query(parsed.sql, output_format, call.params)
             return Answer(output_format, data, statistics)
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - not every runner keeps something
         """Gives back what lives longer than a call."""
 
 
@@ -107,7 +109,9 @@ class Runner(BaseRunner):
         super().__init__(engine)
         self._sessions = Sessions(engine)
 
-    def _open(self, call: Call, parsed: statement.Insert | statement.Query, stack: ExitStack) -> Connection:
+    def _open(
+        self, call: Call, parsed: statement.Insert | statement.Query, stack: ExitStack
+    ) -> Connection:
         settings = _DEFAULTS | dict(call.settings)
         if isinstance(parsed, statement.Query) and parsed.is_select:
             settings["log_comment"] = call.query_id
@@ -144,7 +148,9 @@ class ReadOnlyRunner(BaseRunner):
         engine.scalar(f"CREATE DATABASE IF NOT EXISTS {DEFAULT_DATABASE}")
         self._guard = Guard(engine)
 
-    def _open(self, call: Call, parsed: statement.Insert | statement.Query, stack: ExitStack) -> Connection:
+    def _open(
+        self, call: Call, parsed: statement.Insert | statement.Query, stack: ExitStack
+    ) -> Connection:
         if isinstance(parsed, statement.Insert):
             raise refusal(164, "READONLY", "The read-only port does not take INSERT.")
         connection = stack.enter_context(_fresh(self._engine))

@@ -68,7 +68,9 @@ def _insert(sql: bytes, default_format: str) -> Insert | None:
         elif word == b")":
             depth -= 1
         # A table may be called `format` or `values`: after INTO, TABLE or a dot stands a name.
-        elif depth == 0 and token["word"] and previous not in (b"INTO", b"TABLE", b"FUNCTION", b"."):
+        elif (
+            depth == 0 and token["word"] and previous not in (b"INTO", b"TABLE", b"FUNCTION", b".")
+        ):
             if word in (b"SELECT", b"WITH", b"WATCH", b"FROM"):
                 return None
             if word == b"VALUES":

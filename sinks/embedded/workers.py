@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -13,12 +13,12 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self._pool = ThreadPoolExecutor(count)
-        self._running: set[Future[object]] = set()
+        self._running: set[Future[Any]] = set()
 
     def submit(self, call: Callable[..., T], *arguments: object) -> Future[T]:
         future = self._pool.submit(call, *arguments)
-        self._running.add(future)  # type: ignore[arg-type] - only waited for
-        future.add_done_callback(self._running.discard)  # type: ignore[arg-type]
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
         return future
 
     async def run(self, call: Callable[..., T], *arguments: object) -> T:
