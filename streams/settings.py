@@ -22,10 +22,19 @@ class Settings(BaseSettings):
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, comma separated."""
     clickhouse_url: str = "http://127.0.0.1:18123"
+    clickhouse_read_only_url: str = "http://127.0.0.1:18124"
+    """Where analysts connect: the embedded server's second port. Refuses whatever writes."""
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
     clickhouse_database: str = "dm"
     """Base tables. The views for analysts are in `dm_analytics`."""
+    clickhouse_read_only_user: str = "default"
+    clickhouse_read_only_password: SecretStr = SecretStr("")
+    clickhouse_cluster: str = ""
+    """Tables are made replicated, on all servers of this cluster; empty for a single server."""
+    clickhouse_connect_seconds: int = Field(default=5, ge=1)
+    clickhouse_answer_seconds: int = Field(default=60, ge=1)
+    """After it an insert's fate is unknown, and it is sent again under its token."""
 
     # Kafka
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
