@@ -108,7 +108,7 @@ def batch_transport(app: faust.App, topics: frozenset[str]) -> Any:
             return newest + 1
 
     class BatchTransport(driver.Transport):
-        Consumer = BatchConsumer
+        Consumer = BatchConsumer  # type: ignore[assignment]
 
     return BatchTransport(app.conf.broker_consumer, app)
 
