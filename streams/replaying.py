@@ -5,14 +5,12 @@ and what fails again fails under the same failure id.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from schemas.topics import COMMANDS, WEBHOOKS, FailureHeader, WebhookHeader
+from schemas.topics import COMMANDS, WEBHOOKS, WebhookHeader
+from sinks.failed import Selection, find
 from streams.agents.outbox import Outbox
 from streams.settings import Settings
 
@@ -20,53 +18,7 @@ REPLAYABLE = (WEBHOOKS, COMMANDS)
 """Only what came from outside. A broken record of another topic has a writer to be mended, and
 putting it there again would only break once more."""
 
-_OWN_HEADERS = frozenset(
-    value for name, value in vars(FailureHeader).items() if not name.startswith("_")
-)
 _BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which failures. Everything that is given must hold."""
-
-    ids: Sequence[str] = ()
-    stage: str | None = None
-    reason: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    partition: int | None = None
-    """Of the original record, with the range of its offsets."""
-    first_offset: int | None = None
-    last_offset: int | None = None
-
-    def conditions(self) -> tuple[str, dict[str, Any]]:
-        """A SQL condition over `failure_log`, and its parameters."""
-        wanted = {
-            "failure_id IN {ids:Array(String)}": ("ids", list(self.ids) or None),
-            "stage = {stage:String}": ("stage", self.stage),
-            "reason = {reason:String}": ("reason", self.reason),
-            "failed_at >= {since:DateTime64(3, 'UTC')}": ("since", self.since),
-            "failed_at < {until:DateTime64(3, 'UTC')}": ("until", self.until),
-            "original_partition = {partition:Int32}": ("partition", self.partition),
-            "original_offset >= {first:Int64}": ("first", self.first_offset),
-            "original_offset <= {last:Int64}": ("last", self.last_offset),
-        }
-        given = {text: pair for text, pair in wanted.items() if pair[1] is not None}
-        return " AND ".join(given) or "true", dict(given.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    stage: str
-    reason: str
-    topic: str
-    """Without the settings' prefix."""
-    origin: str
-    """`log/topic/partition/offset` of the record that failed."""
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, bytes]]
 
 
 @dataclass(slots=True)
@@ -78,34 +30,6 @@ class Tally:
     """Of topics that are not replayed."""
 
 
-def find(client: Client, settings: Settings, selection: Selection) -> Iterator[Failed]:
-    """The failures, each once, in the order in which their records came."""
-    condition, parameters = selection.conditions()
-    statement = (
-        "SELECT stage, reason, original_topic, original_partition, original_offset, _log, key,"
-        f" payload, headers FROM {settings.clickhouse_database}.failure_log FINAL"
-        f" WHERE {condition} ORDER BY original_topic, original_partition, original_offset,"
-        " logged_at LIMIT 1 BY failure_id"
-    )
-    with client.query_rows_stream(
-        statement, parameters=parameters, query_formats={"String": "bytes"}
-    ) as rows:
-        for stage, reason, topic, partition, offset, log, key, payload, headers in rows:
-            named = _text(topic)
-            yield Failed(
-                stage=_text(stage),
-                reason=_text(reason),
-                topic=named.removeprefix(settings.topic_prefix),
-                origin=f"{_text(log)}/{named}/{partition}/{offset}",
-                key=key,
-                value=payload,
-                headers=[
-                    (_text(name), value) for name, value in headers
-                    if _text(name) not in _OWN_HEADERS
-                ],
-            )  # fmt: skip
-
-
 async def replay(
     client: Client, settings: Settings, selection: Selection, outbox: Outbox | None
 ) -> Tally:
@@ -115,9 +39,10 @@ async def replay(
     """
     tally = Tally()
     waiting = 0
-    for failed in find(client, settings, selection):
+    replayable = {settings.topic(name) for name in REPLAYABLE}
+    for failed in find(client, selection, database=settings.clickhouse_database):
         place = (failed.stage, failed.reason)
-        if failed.topic not in REPLAYABLE:
+        if failed.topic not in replayable:
             tally.left[place] += 1
             continue
         tally.replayed[place] += 1
@@ -125,14 +50,10 @@ async def replay(
             continue
         known = [pair for pair in failed.headers if pair[0] == WebhookHeader.REPLAYED_FROM]
         mark = [] if known else [(WebhookHeader.REPLAYED_FROM, failed.origin.encode())]
-        outbox.add(settings.topic(failed.topic), failed.key, failed.value, failed.headers + mark)
+        outbox.add(failed.topic, failed.key, failed.value, failed.headers + mark)
         waiting += 1
         if waiting % _BATCH == 0:
             await outbox.flush()
     if outbox is not None:
         await outbox.flush()
     return tally
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

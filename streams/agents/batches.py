@@ -108,12 +108,13 @@ def batch_transport(app: faust.App, topics: frozenset[str]) -> Any:
             return newest + 1
 
     class BatchTransport(driver.Transport):
-        Consumer = BatchConsumer  # type: ignore[assignment]
+        Consumer = BatchConsumer
 
     return BatchTransport(app.conf.broker_consumer, app)
 
 
 def deliver_in_batches(app: faust.App, topics: frozenset[str], limit: int = BATCH_LIMIT) -> None:
     """Makes `app` deliver `topics` in batches of up to `limit` records of one partition."""
-    app.conf.ConsumerScheduler = batch_scheduler(topics, limit)
+    conf: Any = app.conf  # its setters are made by decorators that hide their types
+    conf.ConsumerScheduler = batch_scheduler(topics, limit)
     app.transport = batch_transport(app, topics)

@@ -9,7 +9,8 @@ import typer
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.replaying import Selection, Tally
+    from sinks.failed import Selection
+    from streams.replaying import Tally
 
 
 def replay_command(
@@ -35,7 +36,7 @@ def replay_command(
 
     Example: dmstream replay --reason unknown_account --dry-run
     """
-    from streams.replaying import Selection
+    from sinks.failed import Selection
 
     first, last = _range(offsets)
     selection = Selection(
