@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from schemas.base import Provider
 from schemas.webhooks import account_reference
 from streams.gateway.bodies import InFlight
+from streams.gateway.complaints import Complaints
 from streams.gateway.errors import answer_unexpected, handlers
 from streams.gateway.handshakes import meta_handshake, x_handshake
 from streams.gateway.health import health_routes
@@ -37,23 +38,10 @@ def create_app(
     more_routes: Sequence[BaseRoute] = (),
 ) -> ASGIApp:
     """The gateway. `more_routes` stand beside the webhooks, under the same answers for errors."""
-    in_flight = InFlight(settings.max_in_flight_bytes)
-    deliveries = {
-        f"/webhooks/{provider}": WebhookEndpoint(
-            provider=provider,
-            check=check,
-            reference=reference,
-            publisher=publisher,
-            in_flight=in_flight,
-            max_body_bytes=settings.max_body_bytes,
-            log=structlog.get_logger().bind(provider=provider),
-            now=now,
-        )
-        for provider, check in _checks(settings, now).items()
-    }
+    deliveries = _deliveries(settings, publisher, reference, now)
     handshakes = {
         "/webhooks/meta": meta_handshake(settings.meta_verify_token.get_secret_value().encode()),
-        "/webhooks/x": x_handshake(secret_bytes(settings.x_consumer_secrets)),
+        "/webhooks/x": x_handshake(_secrets(settings.x_consumer_secrets)),
     }
     webhook_routes = [
         _webhook_route(path, delivery, handshakes.get(path))
@@ -111,6 +99,28 @@ class _ByMethod:
         await app(scope, receive, send)
 
 
+def _deliveries(
+    settings: Settings, publisher: Publisher, reference: Reference, now: Clock
+) -> dict[str, ASGIApp]:
+    """By path. They share one bound of bytes under way."""
+    in_flight = InFlight(settings.max_in_flight_bytes)
+    deliveries: dict[str, ASGIApp] = {}
+    for provider, check in _checks(settings, now).items():
+        log = structlog.get_logger().bind(provider=provider)
+        deliveries[f"/webhooks/{provider}"] = WebhookEndpoint(
+            provider=provider,
+            check=check,
+            reference=reference,
+            publisher=publisher,
+            in_flight=in_flight,
+            max_body_bytes=settings.max_body_bytes,
+            log=log,
+            complaints=Complaints(log),
+            now=now,
+        )
+    return deliveries
+
+
 def _webhook_route(path: str, delivery: ASGIApp, handshake: ASGIApp | None) -> Route:
     if handshake is None:
         return Route(path, delivery, methods=["POST"])
@@ -118,7 +128,7 @@ def _webhook_route(path: str, delivery: ASGIApp, handshake: ASGIApp | None) -> R
 
 
 def _checks(settings: Settings, now: Clock) -> dict[Provider, Check]:
-    ayrshare_secrets = secret_bytes(settings.ayrshare_secrets)
+    ayrshare_secrets = _secrets(settings.ayrshare_secrets)
 
     def ayrshare(headers: Mapping[bytes, bytes], body: bytes) -> Refusal | None:
         return check_ayrshare(ayrshare_secrets, headers, body) or check_ayrshare_time(
@@ -127,10 +137,10 @@ def _checks(settings: Settings, now: Clock) -> dict[Provider, Check]:
 
     return {
         "ayrshare": ayrshare,
-        "meta": partial(check_meta, secret_bytes(settings.meta_app_secrets)),
-        "x": partial(check_x, secret_bytes(settings.x_consumer_secrets)),
+        "meta": partial(check_meta, _secrets(settings.meta_app_secrets)),
+        "x": partial(check_x, _secrets(settings.x_consumer_secrets)),
     }
 
 
-def secret_bytes(secrets: Sequence[SecretStr]) -> tuple[bytes, ...]:
+def _secrets(secrets: Sequence[SecretStr]) -> tuple[bytes, ...]:
     return tuple(secret.get_secret_value().encode() for secret in secrets)

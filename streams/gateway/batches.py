@@ -54,6 +54,10 @@ class _Batch:
                 future.set_exception(why_not())
 
 
+def _unheard() -> None:
+    pass
+
+
 class BatchWriter:
     """Writes to one topic through one started producer, until `close`.
 
@@ -113,7 +117,10 @@ class BatchWriter:
             await asyncio.wait(self._tasks)
 
     def close(self, why: Callable[[], NotKeptError]) -> None:
-        """Gives up what is not acknowledged: whoever waits hears that it may not be kept."""
+        """Gives up what is not acknowledged: whoever waits hears that it may not be kept. What
+        still fails after this says nothing about the connection that follows.
+        """
+        self._on_silence = _unheard
         if self._flushing is not None:
             self._flushing.cancel()
         for lane in self._lanes.values():
@@ -135,12 +142,12 @@ class BatchWriter:
         for partition, lane in self._lanes.items():
             if lane and partition not in self._under_way:
                 batch = self._under_way[partition] = lane.popleft()
+                batch.sent_at = time.monotonic()
                 task = self._loop.create_task(self._deliver(batch))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, batch: _Batch) -> None:
-        batch.sent_at = time.monotonic()
         batch.builder.close()
         try:
             acknowledged = await self._producer.send_batch(

@@ -9,7 +9,6 @@ duplicates are harmless since the id of an event is a function of what happened.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -18,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import WEBHOOKS
 from streams import kafka
 from streams.gateway.batches import BatchWriter
+from streams.gateway.complaints import Complaints
 from streams.gateway.keep import (
     Headers,
     NotKeptError,
@@ -53,6 +53,7 @@ class KafkaPublisher:
         self._silent = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
+        self._complaints = Complaints(_log, every=_REMIND_SECONDS)
 
     def publish(self, key: bytes, value: bytes, headers: Headers) -> Awaitable[None]:
         if self._writer is None:
@@ -94,39 +95,37 @@ class KafkaPublisher:
             await asyncio.wait(self._closing, timeout=2 * self._settings.publish_timeout_seconds)
 
     async def _keep_connected(self) -> None:
-        waiting_since, said_at = time.monotonic(), float("-inf")
         while True:
-            producer = kafka.producer(
-                self._settings,
-                linger_ms=0,
-                enable_idempotence=False,
-                max_batch_size=BATCH_BYTES,
-                request_timeout_ms=int(self._settings.publish_timeout_seconds * 1000),
-            )
             try:
-                partitions = await self._connect(producer)
-            except asyncio.CancelledError:
-                await producer.stop()
-                raise
+                producer, partitions = await self._connect()
             except Exception as error:  # noqa: BLE001 - said, and tried again
-                self._why_not = topic_missing if isinstance(error, NotKeptError) else broker_away
-                if time.monotonic() - said_at >= _REMIND_SECONDS:
-                    said_at = time.monotonic()
-                    self._say_waiting(error, said_at - waiting_since)
-                await producer.stop()
+                self._say_why_not(error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             _log.info("connected to the broker", broker=self._settings.kafka, topic=self._topic)
             await self._serve(producer, partitions)
             _log.error("the broker went silent; connecting anew", broker=self._settings.kafka)
-            waiting_since, said_at = time.monotonic(), float("-inf")
 
-    async def _connect(self, producer: AIOKafkaProducer) -> list[int]:
-        """The topic's partitions. Looks the topic up in the list of all of them first: asking a
-        broker for one topic by name makes it, with the broker's defaults, where auto-creation
-        is on.
+    async def _connect(self) -> tuple[AIOKafkaProducer, list[int]]:
+        """A started producer and the topic's partitions."""
+        producer = kafka.producer(
+            self._settings,
+            linger_ms=0,
+            enable_idempotence=False,
+            max_batch_size=BATCH_BYTES,
+            request_timeout_ms=int(self._settings.publish_timeout_seconds * 1000),
+        )
+        try:
+            await producer.start()
+            return producer, await self._partitions(producer)
+        except BaseException:
+            await producer.stop()
+            raise
+
+    async def _partitions(self, producer: AIOKafkaProducer) -> list[int]:
+        """Looks the topic up in the list of all of them first: asking a broker for one topic by
+        name makes it, with the broker's defaults, where auto-creation is on.
         """
-        await producer.start()
         everything = await producer.client.fetch_all_metadata()
         if not everything.partitions_for_topic(self._topic):
             raise topic_missing()
@@ -156,18 +155,16 @@ class KafkaPublisher:
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    def _say_waiting(self, error: Exception, seconds: float) -> None:
+    def _say_why_not(self, error: Exception) -> None:
         if isinstance(error, NotKeptError):
-            _log.error(
-                "the webhook topic is missing: make it with `dmstream topics`; until then "
-                "webhooks are answered 503",
-                topic=self._topic,
-                broker=self._settings.kafka,
-            )
-            return
-        _log.warning(
-            "waiting for the broker; until then webhooks are answered 503",
+            self._why_not = topic_missing
+            sentence = "the webhook topic is missing: make it with `dmstream topics`"
+        else:
+            self._why_not = broker_away
+            sentence = "waiting for the broker"
+        self._complaints.say(
+            f"{sentence}; until then webhooks are answered 503",
+            type(error).__name__,
             broker=self._settings.kafka,
-            waited_seconds=round(seconds),
-            error=type(error).__name__,
+            topic=self._topic,
         )

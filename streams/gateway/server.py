@@ -12,6 +12,7 @@ import uvicorn
 from pydantic import SecretStr
 
 from schemas.webhooks import account_reference
+from streams import kafka
 from streams.gateway.app import create_app
 from streams.gateway.protocol import bounded_http
 from streams.gateway.publisher import KafkaPublisher
@@ -34,6 +35,10 @@ def serve(settings: Settings, *, reference: Reference = account_reference) -> No
     """Serves until SIGTERM or SIGINT, then ends in order: no new connections, requests under way
     are answered, the producer is flushed. Raises GatewayStartError.
     """
+    try:
+        kafka.connection(settings)
+    except OSError as error:
+        raise GatewayStartError(f"DM_KAFKA_CA_FILE can't be read ({error.strerror})") from error
     listener = _listen(settings.host, settings.port)
     _log_to_stderr()
     _quiet_libraries()

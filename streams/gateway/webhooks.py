@@ -24,6 +24,7 @@ from streams.gateway.bodies import (
     TooMuchInFlightError,
     read_body,
 )
+from streams.gateway.complaints import Complaints
 from streams.gateway.keep import Headers, NotKeptError, Publisher
 from streams.gateway.signatures import Refusal, single_headers
 
@@ -71,7 +72,8 @@ class WebhookEndpoint:
     in_flight: InFlight
     max_body_bytes: int
     log: FilteringBoundLogger
-    """Bound to the provider."""
+    """Bound to the provider, as are the complaints."""
+    complaints: Complaints
     now: Clock = utc_now
     new_id: Callable[[], str] = random_id
 
@@ -125,11 +127,8 @@ class WebhookEndpoint:
         try:
             await self.publisher.publish(key, body, record_headers)
         except NotKeptError as error:
-            self.log.warning(
-                "webhook not kept",
-                account=account,
-                delivery_id=delivery_id,
-                outcome=error.reason,
+            self.complaints.say(
+                "webhook not kept", error.reason, account=account, delivery_id=delivery_id
             )
             return not_kept_answer(error)
         self.log.debug(
@@ -170,7 +169,7 @@ class WebhookEndpoint:
         )
 
     def _refused(self, outcome: str) -> None:
-        self.log.warning("webhook refused", outcome=outcome)
+        self.complaints.say("webhook refused", outcome)
 
 
 def not_kept_answer(error: NotKeptError) -> answers.Answer:

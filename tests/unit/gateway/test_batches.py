@@ -205,6 +205,22 @@ def test_closing_tells_everyone_and_draining_waits_for_everyone() -> None:
     on_the_bench(draining, answers_at_once=True, batch_bytes=200)
 
 
+def test_a_closed_writer_reports_no_silence_though_its_batches_fail_later() -> None:
+    """Its successor already serves, and would be torn down for what its predecessor met."""
+
+    async def scenario(bench: Bench) -> None:
+        [request] = bench.add(b"k")
+        await asyncio.sleep(0.01)
+        bench.writer.close(broker_away)
+        with pytest.raises(NotKeptError):
+            await request
+        bench.producer.sent[0][2].set_exception(KafkaConnectionError("gone"))
+        await asyncio.sleep(0.01)
+        assert not bench.silences
+
+    on_the_bench(scenario)
+
+
 def keys_of_two_partitions() -> tuple[bytes, bytes]:
     partitioner = DefaultPartitioner()
     first = partitioner(KEYS[0], [0, 1, 2, 3], [])

@@ -11,7 +11,7 @@ import uvicorn
 from streams.gateway import answers
 from streams.gateway.protocol import LARGEST_HEAD_BYTES, bounded_http
 
-SECONDS = 0.2
+SECONDS = 0.3
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -88,7 +88,7 @@ def test_dripping_bytes_does_not_buy_time() -> None:
             writer.write(b"x")
             await asyncio.sleep(0.02)
         assert (await answer)[0] == 408
-        assert asyncio.get_running_loop().time() - start < 3 * SECONDS
+        assert asyncio.get_running_loop().time() - start < 10 * SECONDS
 
     talk(scenario)
 
@@ -104,7 +104,7 @@ def test_a_connection_between_two_requests_is_not_hurried() -> None:
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for _ in range(2):
             writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.02)
             writer.write(b"{}")
             assert await answer_of(reader) == (200, {"length": 2})
             await asyncio.sleep(1.5 * SECONDS)
@@ -115,7 +115,7 @@ def test_a_connection_between_two_requests_is_not_hurried() -> None:
 def test_the_time_is_for_arriving_not_for_being_answered() -> None:
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"POST /slow HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
         writer.write(b"}")
         assert await answer_of(reader) == (200, {"length": 2})
 
