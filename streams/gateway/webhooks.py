@@ -1,7 +1,7 @@
 """One delivery: bounds, signature, key, onto the topic, answer. In that order.
 
 A plain ASGI callable without Request and Response objects. Measured, Starlette's middleware and
-router alone cost 15 us a request, on top of 45 us of uvicorn and about 45 us of all the rest.
+router alone cost 15 us a request, of about 100 us in all (measured).
 """
 
 import hashlib
