@@ -45,6 +45,16 @@ def word(value: Any) -> str | None:
     return None if value in {None, ""} else str(value)
 
 
+def direction(value: Any) -> str:
+    """The view's `in` and `out`, from the profile's side."""
+    return {"in": "received", "out": "sent"}[str(value)]
+
+
+def one_more(value: Any) -> int:
+    """Texts from edits: the first text is one too."""
+    return int(value) + 1
+
+
 def yes(value: Any) -> bool:
     return bool(value)
 
@@ -76,11 +86,11 @@ MESSAGES = View(
     columns={
         "profile_id": Column("profile_id", word),
         "platform": Column("platform", word),
-        "direction": Column("direction", word),
-        "sent_at": Column("sent_at", instant),
+        "direction": Column("direction", direction),
+        "sent_at": Column("occurred_at", instant),
         "text": Column("text", word),
         "attachments": Column("attachments", number),
-        "versions": Column("versions", number),
+        "versions": Column("edit_count", one_more),
         "is_deleted": Column("is_deleted", yes),
         "reactions": Column("reactions", reactions),
         "delivered_at": Column("delivered_at", instant),
@@ -93,8 +103,8 @@ CONVERSATIONS = View(
     columns={
         "profile_id": Column("profile_id", word),
         "platform": Column("platform", word),
-        "received": Column("received", number),
-        "sent": Column("sent", number),
+        "received": Column("received_count", number),
+        "sent": Column("sent_count", number),
         "first_received_at": Column("first_received_at", instant),
         "last_received_at": Column("last_received_at", instant),
         "first_sent_at": Column("first_sent_at", instant),
