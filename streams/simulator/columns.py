@@ -3,12 +3,11 @@
 The one place that knows the views: a renamed column is a change here and nowhere else.
 """
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
-
-import orjson
 
 from streams.simulator import instants
 
@@ -31,7 +30,7 @@ class View:
 
 
 def instant(value: Any) -> int | None:
-    """Milliseconds, from a datetime (naive ones are UTC) or RFC 3339. 1970 stands for never."""
+    """Milliseconds, from a datetime (naive ones are UTC) or RFC 3339. NULL and 1970 are never."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     if isinstance(value, datetime):
@@ -46,13 +45,7 @@ def word(value: Any) -> str | None:
 
 
 def direction(value: Any) -> str:
-    """The view's `in` and `out`, from the profile's side."""
-    return {"in": "received", "out": "sent"}[str(value)]
-
-
-def one_more(value: Any) -> int:
-    """Texts from edits: the first text is one too."""
-    return int(value) + 1
+    return {"in": "received", "out": "sent"}.get(str(value), str(value))
 
 
 def yes(value: Any) -> bool:
@@ -60,25 +53,26 @@ def yes(value: Any) -> bool:
 
 
 def number(value: Any) -> int:
-    """A count, or the length of what is listed."""
-    return len(value) if isinstance(value, Sized) else int(value)
+    return int(value)
+
+
+def versions(edit_count: Any) -> int:
+    """The text as first written is one, too."""
+    return int(edit_count) + 1
+
+
+def attachments(value: Any) -> tuple[str, ...]:
+    """The platforms' words. Drivers give a Tuple column by name or in its order."""
+    return tuple(str(one["platform_type"] if isinstance(one, Mapping) else one[1]) for one in value)
 
 
 def reactions(value: Any) -> tuple[tuple[str, str], ...]:
-    """From a map of person to emoji, or from a list of pairs or of objects; also as JSON text."""
-    told = orjson.loads(value) if isinstance(value, str) and value else value or ()
-    if isinstance(told, Mapping):
-        return tuple(sorted((str(person), str(emoji)) for person, emoji in told.items()))
+    """(person, emoji) each. Drivers give a Tuple column by name or in its order."""
     pairs = (
         (one["person_id"], one["emoji"]) if isinstance(one, Mapping) else (one[0], one[1])
-        for one in told
+        for one in value
     )
     return tuple(sorted((str(person), str(emoji)) for person, emoji in pairs))
-
-
-def months(value: Any) -> tuple[str, ...]:
-    """`2026-11` each, from such texts or from dates of any day of the month."""
-    return tuple(sorted(str(one)[:7] for one in value))
 
 
 MESSAGES = View(
@@ -86,15 +80,20 @@ MESSAGES = View(
     columns={
         "profile_id": Column("profile_id", word),
         "platform": Column("platform", word),
+        "provider": Column("provider", word),
         "direction": Column("direction", direction),
         "sent_at": Column("occurred_at", instant),
         "text": Column("text", word),
-        "attachments": Column("attachments", number),
-        "versions": Column("edit_count", one_more),
+        "attachments": Column("attachments", attachments),
+        "versions": Column("edit_count", versions),
+        "edited_at": Column("edited_at", instant),
         "is_deleted": Column("is_deleted", yes),
+        "deleted_at": Column("deleted_at", instant),
         "reactions": Column("reactions", reactions),
         "delivered_at": Column("delivered_at", instant),
         "read_at": Column("read_at", instant),
+        "is_standby": Column("is_standby", yes),
+        "is_unreadable": Column("is_unreadable", yes),
     },
 )
 
@@ -103,13 +102,27 @@ CONVERSATIONS = View(
     columns={
         "profile_id": Column("profile_id", word),
         "platform": Column("platform", word),
+        "provider": Column("provider", word),
         "received": Column("received_count", number),
         "sent": Column("sent_count", number),
         "first_received_at": Column("first_received_at", instant),
         "last_received_at": Column("last_received_at", instant),
         "first_sent_at": Column("first_sent_at", instant),
         "last_sent_at": Column("last_sent_at", instant),
-        "active_months": Column("active_months", months),
+        "waiting_since": Column("waiting_since", instant),
         "thread_control": Column("thread_control", word),
     },
 )
+
+
+def active_counts(rows: Iterable[Row]) -> dict[tuple[str, str], int]:
+    """(profile, month) to number, from `dm_analytics.active_conversations`."""
+    return {(row["profile_id"], row["month"]): int(row["active_count"]) for row in rows}
+
+
+def failures(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """(sha256 of the original body, reason), from `dm_analytics.failed_events`."""
+    for row in rows:
+        body = row["original_value"]
+        told = body if isinstance(body, bytes) else str(body).encode()
+        yield sha256(told).hexdigest(), str(row["reason"])

@@ -61,7 +61,7 @@ def compare_conversations(
 
 
 def compare_active(intention: Intention, counts: Mapping[tuple[str, str], int]) -> list[Difference]:
-    """`counts` by (profile_id, month): active conversations of all platforms."""
+    """`counts` by (profile_id, month): active conversations of all platforms (columns.py)."""
     meant = {
         (profile.profile_id, month): count
         for profile in intention.profiles.values()
@@ -97,7 +97,7 @@ def compare_events(intention: Intention, events: Iterable[tuple[str, str]]) -> l
 
 
 def compare_failures(intention: Intention, failures: Iterable[tuple[str, str]]) -> list[Difference]:
-    """`failures` are (sha256 of the original bytes, reason), one each."""
+    """`failures` are (sha256 of the original bytes, reason), one each (columns.py)."""
     meant = {failure.sha256: failure.reasons for failure in intention.failures}
     seen: Counter[str] = Counter()
     told: list[Difference] = []
@@ -156,10 +156,7 @@ def _compare(of: str, meant: _Meant, rows: Iterable[Row], view: View) -> Iterato
             continue
         for name, column in view.columns.items():
             expected = meant[key][name]
-            # A view's list is compared by its length where the reader of its column gives one.
             found = column.read(_cell(row, column.name))
-            if isinstance(found, int) and isinstance(expected, tuple):
-                expected = len(expected)
             if found != expected:
                 yield Difference(
                     "differs",

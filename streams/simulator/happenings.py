@@ -102,6 +102,10 @@ class Typed(Happening):
     by: Party
 
 
+INBOX_APP_ID = {"facebook": "263902037430900", "instagram": "1217981644879628"}
+"""Meta's own inboxes, the apps that most often take a thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class ControlMoved(Happening):
     what: Literal["lost", "gained", "requested"]

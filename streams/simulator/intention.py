@@ -58,7 +58,10 @@ class ExpectedMessage(Model):
     """The platform's words, in order; none where it was unsent."""
     versions: int = 1
     """How many texts it had: 1 without edits."""
+    edited_at: Milliseconds | None = None
+    """The last time."""
     is_deleted: bool = False
+    deleted_at: Milliseconds | None = None
     reactions: tuple[tuple[str, str], ...] = ()
     """(person, emoji) of those that are still there."""
     delivered_at: Milliseconds | None = None
@@ -72,6 +75,7 @@ class ExpectedConversation(Model):
     kind: Literal["conversation"] = "conversation"
     conversation_id: str
     profile_id: str
+    provider: Provider
     platform: Platform
     received: int
     sent: int
@@ -79,6 +83,8 @@ class ExpectedConversation(Model):
     last_received_at: Milliseconds | None = None
     first_sent_at: Milliseconds | None = None
     last_sent_at: Milliseconds | None = None
+    waiting_since: Milliseconds | None = None
+    """The correspondent's first message after the account's last one."""
     active_months: tuple[str, ...]
     """UTC months in which either side wrote, in order."""
     thread_control: Literal["ours", "other", "unknown"] = "unknown"

@@ -50,7 +50,8 @@ class _Message:
     written: Written
     text: str | None
     versions: int = 1
-    deleted: bool = False
+    edited_at: int | None = None
+    deleted_at: int | None = None
     reactions: dict[str, str] = field(default_factory=dict)
     delivered_at: int | None = None
     read_at: int | None = None
@@ -70,8 +71,9 @@ def _conversation(
                 message = messages[happening.message_id]
                 message.text = happening.text
                 message.versions += 1
+                message.edited_at = happening.at
             case Unsent():
-                messages[happening.message_id].deleted = True
+                messages[happening.message_id].deleted_at = happening.at
             case Reacted():
                 reactions = messages[happening.message_id].reactions
                 reactions.pop(conversation.correspondent.id, None)
@@ -100,6 +102,7 @@ def _apply(receipt: Receipt, messages: dict[str, _Message]) -> None:
 
 def _expected_message(conversation: Conversation, message: _Message) -> ExpectedMessage:
     account, written = conversation.account, message.written
+    deleted = message.deleted_at is not None
     return ExpectedMessage(
         conversation_id=conversation.id,
         message_id=written.message_id,
@@ -108,10 +111,12 @@ def _expected_message(conversation: Conversation, message: _Message) -> Expected
         platform=account.platform,
         direction="received" if written.by == "correspondent" else "sent",
         sent_at=written.at,
-        text=None if message.deleted else message.text,
-        attachments=() if message.deleted else tuple(media.type for media in written.media),
+        text=None if deleted else message.text,
+        attachments=() if deleted else tuple(media.type for media in written.media),
         versions=message.versions,
-        is_deleted=message.deleted,
+        edited_at=message.edited_at,
+        is_deleted=deleted,
+        deleted_at=message.deleted_at,
         reactions=tuple(sorted(message.reactions.items())),
         delivered_at=message.delivered_at,
         read_at=message.read_at,
@@ -126,9 +131,11 @@ def _expected_conversation(
     written = [happening for happening in told if isinstance(happening, Written)]
     received = [message.at for message in written if message.by == "correspondent"]
     sent = [message.at for message in written if message.by == "account"]
+    last_sent = max(sent, default=0)
     return ExpectedConversation(
         conversation_id=conversation.id,
         profile_id=conversation.account.profile_id,
+        provider=conversation.account.provider,
         platform=conversation.account.platform,
         received=len(received),
         sent=len(sent),
@@ -136,6 +143,7 @@ def _expected_conversation(
         last_received_at=max(received, default=None),
         first_sent_at=min(sent, default=None),
         last_sent_at=max(sent, default=None),
+        waiting_since=min((at for at in received if at > last_sent), default=None),
         active_months=tuple(sorted({month(at) for at in (*received, *sent)})),
         thread_control=_control(conversation, told),
     )

@@ -9,6 +9,7 @@ from typing import Literal
 
 from streams.simulator import instants, media, platform_ids
 from streams.simulator.happenings import (
+    INBOX_APP_ID,
     ControlMoved,
     Edited,
     Happening,
@@ -23,9 +24,6 @@ from streams.simulator.happenings import (
     Written,
 )
 from streams.simulator.world import Conversation
-
-INBOX_APP_ID = {"facebook": "263902037430900", "instagram": "1217981644879628"}
-"""Meta's own inboxes, the apps that most often take a thread."""
 
 _SECOND_MS = 1_000
 

@@ -57,15 +57,18 @@ def _messages(conversation_id: str, told: list[Event]) -> list[Row]:
             case MessageEdited():
                 row = messages[event.data.message_id]
                 row["text"] = event.data.text
-                row["versions"] += 1
+                row["edit_count"] += 1
+                row["edited_at"] = event.time
             case MessageDeleted():
                 row = messages[event.data.message_id]
                 row |= {"text": "", "attachments": [], "is_deleted": True}
-            case ReactionAdded():
-                reactions = messages[event.data.message_id]["reactions"]
-                reactions[event.data.person_id] = event.data.emoji
-            case ReactionRemoved():
-                messages[event.data.message_id]["reactions"].pop(event.data.person_id, None)
+                row["deleted_at"] = event.time
+            case ReactionAdded() | ReactionRemoved():
+                row = messages[event.data.message_id]
+                person = event.data.person_id
+                others = [one for one in row["reactions"] if one[0] != person]
+                added = isinstance(event, ReactionAdded)
+                row["reactions"] = [*others, *([(person, event.data.emoji)] if added else [])]
             case MessageDelivered():
                 _receipt(event, messages, "delivered_at")
             case MessageRead():
@@ -79,13 +82,18 @@ def _message(conversation_id: str, event: MessageReceived | MessageSent) -> Row:
         "message_id": event.data.message_id,
         "profile_id": event.profileid,
         "platform": event.platform,
-        "direction": "received" if isinstance(event, MessageReceived) else "sent",
-        "sent_at": event.time,
+        "provider": event.data.provider,
+        "direction": "in" if isinstance(event, MessageReceived) else "out",
+        "occurred_at": event.time,
         "text": event.data.text,
-        "attachments": [one.platform_type for one in event.data.attachments],
-        "versions": 1,
+        "attachments": [one.model_dump() for one in event.data.attachments],
+        "edit_count": 0,
+        "edited_at": None,
         "is_deleted": False,
-        "reactions": {},
+        "deleted_at": None,
+        "is_standby": event.data.standby,
+        "is_unreadable": event.data.is_unreadable,
+        "reactions": [],
         "delivered_at": None,
         "read_at": None,
     }
@@ -98,24 +106,26 @@ def _receipt(event: MessageDelivered | MessageRead, messages: dict[str, Row], at
             told = row["message_id"] == event.data.message_id
         else:
             mark: datetime = event.data.watermark_at or event.time
-            told = row["sent_at"] <= mark
-        if told and row["direction"] == "sent" and row[at] is None:
+            told = row["occurred_at"] <= mark
+        if told and row["direction"] == "out" and row[at] is None:
             row[at] = event.time
 
 
 def _conversation(conversation_id: str, told: list[Event], messages: list[Row]) -> Row:
-    received = [row["sent_at"] for row in messages if row["direction"] == "received"]
-    sent = [row["sent_at"] for row in messages if row["direction"] == "sent"]
+    received = [row["occurred_at"] for row in messages if row["direction"] == "in"]
+    sent = [row["occurred_at"] for row in messages if row["direction"] == "out"]
     return {
         "conversation_id": conversation_id,
         "profile_id": told[0].profileid,
         "platform": told[0].platform,
-        "received": len(received),
-        "sent": len(sent),
+        "provider": messages[0]["provider"],
+        "received_count": len(received),
+        "sent_count": len(sent),
         "first_received_at": min(received, default=None),
         "last_received_at": max(received, default=None),
         "first_sent_at": min(sent, default=None),
         "last_sent_at": max(sent, default=None),
+        "waiting_since": min((at for at in received if not sent or at > max(sent)), default=None),
         "active_months": {f"{at:%Y-%m}" for at in (*received, *sent)},
         "thread_control": _control(told),
     }
