@@ -22,7 +22,18 @@ from streams.conversation.decide import decide
 from streams.conversation.react import react
 from streams.conversation.rules import Rules
 from tests.unit.conversation.world import (
-    NOW, PROFILE, Worker, became, echo, linked, of_profile, ready, send, thread, told, writes,
+    NOW,
+    PROFILE,
+    Worker,
+    became,
+    echo,
+    linked,
+    of_profile,
+    ready,
+    send,
+    thread,
+    told,
+    writes,
 )  # fmt: skip
 
 PERSONS = ("1", "2", "3", "4")

@@ -10,8 +10,21 @@ from streams.conversation import months
 from streams.conversation.can_reply import can_reply
 from streams.conversation.state import KEPT_MONTHS
 from tests.unit.conversation.world import (
-    ACCOUNT, NOW, Worker, after, ago, became, echo, folded, kinds, of_profile, send, thread, told,
-    worker, writes,
+    ACCOUNT,
+    NOW,
+    Worker,
+    after,
+    ago,
+    became,
+    echo,
+    folded,
+    kinds,
+    of_profile,
+    send,
+    thread,
+    told,
+    worker,
+    writes,
 )  # fmt: skip
 
 MONTH = "2026-11"

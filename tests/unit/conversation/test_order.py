@@ -12,7 +12,16 @@ from schemas.events import Event
 from streams.conversation import months
 from streams.conversation.state import ConversationState
 from tests.unit.conversation.world import (
-    NOW, Worker, became, echo, folded, linked, of_profile, thread, told, writes,
+    NOW,
+    Worker,
+    became,
+    echo,
+    folded,
+    linked,
+    of_profile,
+    thread,
+    told,
+    writes,
 )  # fmt: skip
 
 PERSONS = ("1", "2", "3")

@@ -6,7 +6,16 @@ import pytest
 
 from streams.conversation.can_reply import can_reply
 from tests.unit.conversation.world import (
-    NOW, Worker, after, ago, became, echo, send, told, worker, writes,
+    NOW,
+    Worker,
+    after,
+    ago,
+    became,
+    echo,
+    send,
+    told,
+    worker,
+    writes,
 )  # fmt: skip
 
 HOUR = timedelta(hours=1)
