@@ -9,7 +9,19 @@ from streams.conversation import settings
 from streams.conversation.administration import InvalidCommand
 from streams.conversation.outcomes import outcome_of
 from tests.unit.conversation.world import (
-    NOW, PROFILE, Worker, after, ago, became, echo, kinds, of_profile, send, thread, told, worker,
+    NOW,
+    PROFILE,
+    Worker,
+    after,
+    ago,
+    became,
+    echo,
+    kinds,
+    of_profile,
+    send,
+    thread,
+    told,
+    worker,
     writes,
 )  # fmt: skip
 

@@ -11,7 +11,17 @@ from streams.conversation import keys
 from streams.conversation.autoresponse import auto_response
 from streams.conversation.rules import DEFAULT_AUTO_MESSAGE
 from tests.unit.conversation.world import (
-    NOW, PROFILE, Worker, after, ago, became, echo, of_profile, told, worker, writes,
+    NOW,
+    PROFILE,
+    Worker,
+    after,
+    ago,
+    became,
+    echo,
+    of_profile,
+    told,
+    worker,
+    writes,
 )  # fmt: skip
 
 DAY = timedelta(days=1)

@@ -7,10 +7,25 @@ from streams.conversation import codec
 from streams.conversation.codec import StateVersionError
 from streams.conversation.months import with_rank_given
 from streams.conversation.state import (
-    CommandOutcome, ConversationState, OpenSend, OutcomeEvent, ProfileState,
+    CommandOutcome,
+    ConversationState,
+    OpenSend,
+    OutcomeEvent,
+    ProfileState,
 )  # fmt: skip
 from tests.unit.conversation.world import (
-    NOW, Worker, after, ago, became, echo, of_profile, send, thread, told, worker, writes,
+    NOW,
+    Worker,
+    after,
+    ago,
+    became,
+    echo,
+    of_profile,
+    send,
+    thread,
+    told,
+    worker,
+    writes,
 )  # fmt: skip
 
 FULL = ConversationState(

@@ -9,7 +9,19 @@ from streams.conversation import sending
 from streams.conversation.outcomes import is_forgotten, outcome_of
 from streams.conversation.state import OutcomeEvent
 from tests.unit.conversation.world import (
-    NOW, Worker, after, ago, became, echo, kinds, linked, of_profile, send, told, worker, writes,
+    NOW,
+    Worker,
+    after,
+    ago,
+    became,
+    echo,
+    kinds,
+    linked,
+    of_profile,
+    send,
+    told,
+    worker,
+    writes,
 )  # fmt: skip
 
 WEEK = timedelta(days=7)

@@ -10,7 +10,16 @@ from schemas.commands import SendMessage
 from streams.conversation.decide import decide
 from streams.conversation.state import State
 from tests.unit.conversation.world import (
-    ACCOUNT, NOW, PROFILE, Worker, ago, linked, send, thread, worker, writes,
+    ACCOUNT,
+    NOW,
+    PROFILE,
+    Worker,
+    ago,
+    linked,
+    send,
+    thread,
+    worker,
+    writes,
 )  # fmt: skip
 
 

@@ -8,7 +8,17 @@ from schemas.base import Platform
 from streams.conversation.can_reply import can_reply
 from streams.conversation.rules import Rules
 from tests.unit.conversation.world import (
-    NOW, Worker, after, ago, echo, kinds, of_profile, send, told, worker, writes,
+    NOW,
+    Worker,
+    after,
+    ago,
+    echo,
+    kinds,
+    of_profile,
+    send,
+    told,
+    worker,
+    writes,
 )  # fmt: skip
 
 WEEK = timedelta(days=7)

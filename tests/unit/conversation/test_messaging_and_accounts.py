@@ -10,8 +10,20 @@ from streams.conversation.can_reply import can_reply
 from streams.conversation.rules import Rules
 from streams.conversation.settings import messaging
 from tests.unit.conversation.world import (
-    ACCOUNT, NOW, PROFILE, Worker, after, ago, kinds, linked, of_profile, ready, send, thread,
-    worker, writes,
+    ACCOUNT,
+    NOW,
+    PROFILE,
+    Worker,
+    after,
+    ago,
+    kinds,
+    linked,
+    of_profile,
+    ready,
+    send,
+    thread,
+    worker,
+    writes,
 )  # fmt: skip
 
 MS = timedelta(milliseconds=1)

@@ -9,7 +9,15 @@ from schemas.events import Event
 from streams.conversation import sends
 from streams.conversation.outcomes import outcome_of
 from tests.unit.conversation.world import (
-    NOW, Worker, after, ago, became, echo, kinds, send, worker, writes,
+    Worker,
+    after,
+    ago,
+    became,
+    echo,
+    kinds,
+    send,
+    worker,
+    writes,
 )  # fmt: skip
 
 TEXT = "good day"
