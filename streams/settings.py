@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, comma separated."""
     clickhouse_url: str = "http://127.0.0.1:18123"
+    clickhouse_read_only_url: str = "http://127.0.0.1:18124"
+    """Where analysts connect: the embedded server's second port. Refuses whatever writes."""
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
     clickhouse_database: str = "dm"
