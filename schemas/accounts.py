@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.base import Instant, Model, Platform, Provider
+from schemas.base import Instant, Model, Provider
 
 
 class AccountRecord(Model):
@@ -12,13 +12,13 @@ class AccountRecord(Model):
     reference: str
     """What webhooks name: Ayrshare's refId, a page id, an Instagram account id, an X user id."""
     profileid: str
-    platform: Platform | None = None
-    """None where the reference stands for several platforms (Ayrshare's refId)."""
     credential: str | None = None
     """The name of the credential in the settings; never the credential."""
     origin: Literal["auto", "command"] = "command"
     """`auto`: registered by its first webhook."""
     linked_at: Instant
+    accounts: tuple[str, ...] = ()
+    """`<platform>:<account id>` seen or linked under this reference."""
 
 
 def account_key(provider: Provider, reference: str) -> str:
