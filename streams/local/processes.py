@@ -10,16 +10,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# Loaded here, because a child between fork and exec must not take the loader's lock: another
+# thread may have held it at the fork.
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
-    """Runs in the child before exec: the kernel kills it when the starting thread's process ends.
+def end_with_parent(parent: int, how: signal.Signals) -> None:
+    """Asks the kernel to send `how` to this process when process `parent` has ended.
 
-    So children are started from the main thread only. Linux; elsewhere a killed parent leaves
-    its children to be ended by hand.
+    Only that parent counts: where it ended before the request, this process ends at once. Linux;
+    elsewhere nothing happens, and a killed parent leaves its children to be ended by hand.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _LIBC is None:
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, how)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def start(
@@ -28,7 +34,9 @@ def start(
     """Starts a child whose output goes to `log_file` (appended), in a process group of its own.
 
     The group keeps a terminal's Ctrl-C away from it: the parent decides the order of stopping.
+    Call it from the main thread only: the kernel ends the child with the thread that started it.
     """
+    parent = os.getpid()
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - arguments are ours
@@ -38,7 +46,8 @@ def start(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
             process_group=0,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads run yet; see docstring
+            # Between fork and exec only two system calls are made: safe beside other threads.
+            preexec_fn=lambda: end_with_parent(parent, signal.SIGKILL),  # noqa: PLW1509
         )
 
 
@@ -65,3 +74,17 @@ def is_listening(port: int, host: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex((host, port)) == 0
+
+
+def can_listen(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could bind there now; asks as servers do, so a closed one's leftover
+    connections do not count.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True

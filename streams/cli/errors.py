@@ -1,0 +1,73 @@
+"""What a person is told when a command fails: one sentence, never a secret or a message text.
+
+Clients' errors are told by the name of their class and module, so that nothing heavy is imported
+to explain an error that did not happen.
+"""
+
+import traceback
+
+TROUBLE, USAGE, FAULT = 1, 2, 70
+"""Exit codes. 70 is EX_SOFTWARE of sysexits."""
+
+_OURS = frozenset({"schemas", "streams", "sinks"})
+
+_NO_BROKER = "no Kafka broker answers at {DM_KAFKA}"
+_NO_CLICKHOUSE = "no ClickHouse answers at {DM_CLICKHOUSE_URL}"
+_ELSEWHERE = {
+    ("aiokafka", "KafkaConnectionError"): _NO_BROKER,
+    ("aiokafka", "NoBrokersAvailable"): _NO_BROKER,
+    ("clickhouse_connect", "OperationalError"): _NO_CLICKHOUSE,
+    ("httpx", "ConnectError"): "no server answers there",
+    ("httpx", "ConnectTimeout"): "no server answers there",
+}
+_HINT = "is everything started (`dmstream up`), and do the settings point there?"
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """The sentence and the exit code for an error that reached the command line."""
+    package = type(error).__module__.partition(".")[0]
+    name = type(error).__name__
+    if package in _OURS:
+        return str(error), TROUBLE
+    known = _ELSEWHERE.get((package, name))
+    if known is not None:
+        return f"{_with_addresses(known)}; {_HINT}", TROUBLE
+    if name == "ValidationError" and getattr(error, "title", "") == "Settings":
+        return _settings(error), USAGE
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}", TROUBLE
+    sentence = (
+        f"{name} in {_place(error)}: this is a fault in dmstream, not in what you did; "
+        "run it again with DM_DEBUG=1 to see where"
+    )
+    return sentence, FAULT
+
+
+def _with_addresses(sentence: str) -> str:
+    from streams.settings import Settings
+
+    settings = Settings()
+    _, _, clickhouse = settings.clickhouse_url.rpartition("@")  # never a password in front of it
+    return sentence.format(
+        DM_KAFKA=f"{settings.kafka} (DM_KAFKA)",
+        DM_CLICKHOUSE_URL=f"{clickhouse} (DM_CLICKHOUSE_URL)",
+    )
+
+
+def _settings(error: Exception) -> str:
+    """Names the variables and what they should be; pydantic's own text would show the values."""
+    wrong = error.errors(include_input=False, include_url=False)  # type: ignore[attr-defined]
+    faults = [
+        f"DM_{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
+        for fault in wrong
+    ]
+    return "wrong settings: " + "; ".join(faults)
+
+
+def _place(error: Exception) -> str:
+    """The file and line where it was raised: the error's own text may hold anything."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return "an unknown place"
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}"

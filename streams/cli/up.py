@@ -1,0 +1,44 @@
+"""`dmstream up`: the whole pipeline on this machine."""
+
+import os
+import signal
+from typing import Annotated
+
+import typer
+
+
+def up_command(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Feed a demonstration day and show what came of it.")
+    ] = False,
+    leave: Annotated[bool, typer.Option("--exit", help="Stop after the table of metrics.")] = False,
+    own_kafka: Annotated[
+        bool, typer.Option("--own-kafka", help="Use the broker at DM_KAFKA; embed none.")
+    ] = False,
+    own_clickhouse: Annotated[
+        bool,
+        typer.Option("--own-clickhouse", help="Use the server at DM_CLICKHOUSE_URL; embed none."),
+    ] = False,
+    end_with_parent: Annotated[
+        bool,
+        typer.Option("--end-with-parent", help="Stop when the process that started this one ends."),
+    ] = False,
+) -> None:
+    """Start broker, ClickHouse, gateway and workers here; serve until Ctrl-C.
+
+    The history is kept in DM_DATA_DIR (data/); a new start restores the log from it. Ctrl-C stops
+    in order, a second one kills at once.
+
+    Example: dmstream up --demo
+    """
+    from streams.cli.quiet import quiet_clients
+    from streams.local import processes
+    from streams.local.screen import Screen
+    from streams.local.up import Options, up
+    from streams.settings import Settings
+
+    if end_with_parent:
+        processes.end_with_parent(os.getppid(), signal.SIGTERM)
+    quiet_clients()
+    options = Options(demo=demo, leave=leave, own_kafka=own_kafka, own_clickhouse=own_clickhouse)
+    raise typer.Exit(up(Settings(), options, Screen()))

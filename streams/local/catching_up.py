@@ -1,0 +1,89 @@
+"""Whether everything that was accepted is in the archive, told by the log and the archive alone."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from aiokafka import TopicPartition
+
+from schemas.topics import EVENTS, FAILURES, WEBHOOKS
+from streams.log_positions import committed, log_ends
+from streams.settings import Settings
+
+CONVERSATIONS_GROUP = "dmstream-conversations"
+HISTORY_GROUP = "dmstream-history"
+_LOOK_EVERY_SECONDS = 0.3
+
+
+class NotCaughtUpError(RuntimeError):
+    """The archive stays behind; the sentence says by how much and where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Records of the log, and how many of them are still before somebody."""
+
+    webhooks: int
+    unread: int
+    """Webhooks not yet normalised, and events not yet folded into state."""
+    records: int
+    """Of the topics that the archive keeps."""
+    unarchived: int
+
+    @property
+    def caught_up(self) -> bool:
+        return not self.unread and not self.unarchived
+
+
+async def look(settings: Settings) -> Behind:
+    """Counts what committed offsets leave.
+
+    The order matters, since webhooks lead to events and events to derived events: each reader is
+    asked before the end of what it reads, and the archive last. So what appears in between counts
+    as left, and nothing left means nothing under way.
+    """
+    read = await committed(settings, CONVERSATIONS_GROUP, WEBHOOKS, EVENTS)
+    archived = await committed(settings, HISTORY_GROUP, EVENTS, FAILURES)
+    webhooks = await log_ends(settings, WEBHOOKS)
+    records = await log_ends(settings, EVENTS, FAILURES)
+    folded = {place: end for place, end in records.items() if place in read}
+    return Behind(
+        webhooks=sum(webhooks.values()),
+        unread=_left(webhooks, read) + _left(folded, read),
+        records=sum(records.values()),
+        unarchived=_left(records, archived),
+    )
+
+
+def _left(ends: dict[TopicPartition, int], reached: dict[TopicPartition, int]) -> int:
+    return sum(max(0, end - reached.get(place, 0)) for place, end in ends.items())
+
+
+async def catch_up(
+    look: Callable[[], Awaitable[Behind]],
+    *,
+    progress: Callable[[int, int], None],
+    patience_seconds: float,
+) -> Behind:
+    """Returns once nothing is left. Raises NotCaughtUpError after `patience_seconds` in which
+    nothing came closer.
+
+    `progress` gets (archived, all) in records of the archived topics.
+    """
+    best, since = None, time.monotonic()
+    while True:
+        behind = await look()
+        progress(behind.records - behind.unarchived, behind.records)
+        if behind.caught_up:
+            return behind
+        left = behind.unread + behind.unarchived
+        if best is None or left < best:
+            best, since = left, time.monotonic()
+        elif time.monotonic() - since > patience_seconds:
+            raise NotCaughtUpError(
+                f"{behind.unread} records are not read and {behind.unarchived} not archived, and "
+                f"for {patience_seconds:.0f} s none more was: look into the workers' logs, and at "
+                "`dmstream doctor`"
+            )
+        await asyncio.sleep(_LOOK_EVERY_SECONDS)

@@ -1,0 +1,119 @@
+"""Whether a pipeline is as it should be: what `dmstream doctor` asks, and what to do about it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from schemas.topics import EVENTS, FAILURES, TOPICS, WEBHOOKS
+from streams import kafka
+from streams.local.catching_up import CONVERSATIONS_GROUP, HISTORY_GROUP
+from streams.log_positions import committed, log_ends, partition_counts
+from streams.settings import Settings
+
+State = Literal["ok", "note", "wrong"]
+"""`note`: worth knowing, and nothing to mend."""
+
+_ANSWER_SECONDS = 15.0
+_MOVES_WITHIN_SECONDS = 2.0
+"""A reader that is behind and does not move in this time stands still."""
+
+_READ_BY = {CONVERSATIONS_GROUP: (WEBHOOKS, EVENTS), HISTORY_GROUP: (EVENTS, FAILURES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    state: State
+    what: str
+    found: str
+    remedy: str = ""
+
+
+async def of_broker(settings: Settings) -> list[Finding]:
+    """Broker, topics, and how far the readers are behind; only the first where none answers."""
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            log = await kafka.log_id(settings)
+            counts = await partition_counts(settings)
+    except (KafkaError, OSError, TimeoutError) as error:
+        return [
+            Finding(
+                "wrong",
+                "Kafka",
+                f"{settings.kafka} does not answer ({type(error).__name__})",
+                "start it (`dmstream up`), or set DM_KAFKA",
+            )
+        ]
+    findings = [
+        Finding("ok", "Kafka", f"{settings.kafka}, cluster {log}"),
+        of_topics(settings, counts),
+    ]
+    if all(topic in counts for topics in _READ_BY.values() for topic in topics):
+        findings += [await _of_reader(settings, group) for group in _READ_BY]
+    return findings
+
+
+def of_topics(settings: Settings, counts: dict[str, int]) -> Finding:
+    """All there, with as many partitions as the settings say: else a profile's events and its
+    commands could be in two workers' hands.
+    """
+    missing = [topic.name for topic in TOPICS if topic.name not in counts]
+    if missing:
+        return Finding(
+            "wrong", "topics", f"missing: {', '.join(missing)}", "dmstream topics --create"
+        )
+    odd = {t.name: counts[t.name] for t in TOPICS if counts[t.name] != settings.partitions}
+    if odd:
+        found = ", ".join(f"{name} has {count}" for name, count in odd.items())
+        return Finding(
+            "wrong",
+            "topics",
+            f"partitions: {found}, and DM_PARTITIONS is {settings.partitions}",
+            "set DM_PARTITIONS to what the topics have; all of them need the same number",
+        )
+    return Finding("ok", "topics", f"{len(TOPICS)}, of {settings.partitions} partitions each")
+
+
+async def _of_reader(settings: Settings, group: str) -> Finding:
+    topics = _READ_BY[group]
+    return await judge_reader(
+        group,
+        reached=lambda: committed(settings, group, *topics),
+        ends=lambda: log_ends(settings, *topics),
+        wait=_MOVES_WITHIN_SECONDS,
+    )
+
+
+Offsets = dict[TopicPartition, int]
+
+
+async def judge_reader(
+    group: str,
+    *,
+    reached: Callable[[], Awaitable[Offsets]],
+    ends: Callable[[], Awaitable[Offsets]],
+    wait: float,
+) -> Finding:
+    """Behind and moving is at work; behind and not moving is wrong."""
+    before = await reached()
+    end = await ends()
+    left = {place: end[place] - before.get(place, 0) for place in end}
+    behind = {place: count for place, count in left.items() if count > 0}
+    if not behind:
+        return Finding("ok", f"reader {group}", "0 records behind")
+    await asyncio.sleep(wait)
+    after = await reached()
+    found = f"{sum(behind.values()):,} records behind in {len(behind)} partitions"
+    if any(after.get(place, 0) > before.get(place, 0) for place in behind):
+        return Finding("note", f"reader {group}", f"{found}, and reading")
+    where = ", ".join(f"{place.topic}/{place.partition}" for place in sorted(behind)[:4])
+    return Finding(
+        "wrong",
+        f"reader {group}",
+        f"{found}, and standing still ({where})",
+        f"is `dmstream worker {group.removeprefix('dmstream-')}` running? If so, its log says "
+        "what it waits for",
+    )

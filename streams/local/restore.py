@@ -1,0 +1,95 @@
+"""The archive back onto the log: what the embedded broker forgot at exit, ClickHouse kept.
+
+Each archived event goes back under its key with its original bytes, in the order it had, so that
+state folds to what it was (invariant 4). A header tells where it was before; readers know the
+event by its id, so a record that is seen again is not counted again. The log is new, so the
+archive then holds each event under both logs until the old rows are dropped: a crash at any point
+leaves at least one of them whole.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeAlias
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from schemas.topics import ACCOUNTS, EVENTS, EventHeader
+from streams import kafka
+from streams.local.accounts import AccountBook
+from streams.settings import Settings
+
+Archived: TypeAlias = tuple[bytes, bytes, str]
+"""Key, value and origin (`log/partition/offset`) of one event, as the archive kept it."""
+
+_CHUNK = 5_000
+"""Events read from the archive at a time; their acknowledgements are awaited before the next."""
+
+
+async def restore(
+    settings: Settings, archived: Iterable[Archived], *, progress: Callable[[int], None]
+) -> int:
+    """Puts the events on `dm.events.v1`, and the accounts they tell of on `dm.accounts.v1`.
+
+    The order of `archived` is kept within each partition. `progress` gets the number so far.
+    Returns how many were put back. Call it before the workers start.
+    """
+    producer = kafka.producer(settings)
+    await producer.start()
+    try:
+        topic, events, book, restored = settings.topic(EVENTS), iter(archived), AccountBook(), 0
+        partition_of = _Partitions(sorted(await producer.partitions_for(topic)))
+        # The archive is read in another thread: its client blocks.
+        while chunk := await asyncio.to_thread(_next, events):
+            await _put(producer, topic, partition_of, chunk)
+            for _, value, _ in chunk:
+                book.note(value)
+            restored += len(chunk)
+            progress(restored)
+        for key, record in book.records():
+            await producer.send(settings.topic(ACCOUNTS), record, key=key)
+        await producer.flush()
+        return restored
+    finally:
+        await producer.stop()
+
+
+def _next(events: Iterator[Archived]) -> list[Archived]:
+    return list(islice(events, _CHUNK))
+
+
+class _Partitions(dict[bytes, int]):
+    """Kafka's own partitioner, once a key: the hash is pure Python, the keys are few."""
+
+    def __init__(self, partitions: list[int]) -> None:
+        super().__init__()
+        self._partitions = partitions
+        self._partitioner = DefaultPartitioner()
+
+    def __missing__(self, key: bytes) -> int:
+        partition: int = self._partitioner(key, self._partitions, self._partitions)
+        self[key] = partition
+        return partition
+
+
+async def _put(
+    producer: AIOKafkaProducer, topic: str, partition_of: _Partitions, chunk: list[Archived]
+) -> None:
+    """Whole batches, made here: one future a batch, not one an event."""
+    open_batches: dict[int, BatchBuilder] = {}
+    acknowledgements = []
+    for key, value, origin in chunk:
+        partition = partition_of[key]
+        headers = [(EventHeader.RESTORED_FROM, origin.encode())]
+        batch = open_batches.get(partition)
+        if batch is not None:
+            if batch.append(key=key, value=value, timestamp=None, headers=headers) is not None:
+                continue
+            acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
+        batch = open_batches[partition] = producer.create_batch()
+        batch.append(key=key, value=value, timestamp=None, headers=headers)
+    for partition, batch in open_batches.items():
+        acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*acknowledgements)

@@ -1,0 +1,46 @@
+"""What `up` shows: a line for each step with its time, progress bars, notes of the supervisor."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class Screen:
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False)
+
+    def done(self, name: str, what: str = "", seconds: float | None = None) -> None:
+        """`  ✓ name   what   1.2 s`."""
+        took = "" if seconds is None else f"{seconds:6.1f} s"
+        self.console.print(
+            f"  [green]✓[/green] {name:<22}{what:<44}[dim]{took}[/dim]", soft_wrap=True
+        )
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know, and that ends nothing."""
+        self.console.print(f"  [yellow]![/yellow] {sentence}", soft_wrap=True, markup=True)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """A moving line on a terminal, nothing elsewhere."""
+        with self.console.status(what):
+            yield
+
+    @contextmanager
+    def progress(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar, told (done, total). Without a terminal only its last state is printed."""
+        columns = (
+            TextColumn("    {task.description:<22}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console) as bar:
+            task = bar.add_task(name, total=None)
+
+            def tell(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            yield tell

@@ -1,0 +1,121 @@
+"""The children of `up`: how each is started, and how one knows that it is ready."""
+
+import asyncio
+import http.client
+import sys
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from streams.local import processes
+from streams.local.broker import broker_arguments
+from streams.local.environment import as_environment
+from streams.local.preflight import Port
+from streams.local.supervisor import Service
+from streams.settings import Settings
+
+BROKER = "broker"
+CLICKHOUSE = "ClickHouse"
+GATEWAY = "gateway"
+WORKERS = ("conversations", "history")
+
+
+def broker(settings: Settings, port: Port) -> Service:
+    return Service(
+        name=BROKER,
+        arguments=tuple(broker_arguments(port.number)),
+        log_file=settings.log_dir / "broker.log",
+        is_ready=_listens(port),
+        address=settings.kafka,
+        restarts=False,
+        ready_within_seconds=10,
+    )
+
+
+def clickhouse(settings: Settings, port: Port, read_only: Port) -> Service:
+    return Service(
+        name=CLICKHOUSE,
+        arguments=(
+            sys.executable, "-m", "sinks.embedded",
+            "--data", str((settings.data_dir / "clickhouse").absolute()),
+            "--port", str(port.number),
+            "--read-only-port", str(read_only.number),
+        ),
+        log_file=settings.log_dir / "clickhouse.log",
+        is_ready=_answers(f"{settings.clickhouse_url}/ping"),
+        address=f"{settings.clickhouse_url}, read only :{read_only.number}",
+        environment=as_environment(settings),
+        restarts=False,
+    )  # fmt: skip
+
+
+def gateway(settings: Settings) -> Service:
+    return Service(
+        name=GATEWAY,
+        arguments=(sys.executable, "-m", "streams.cli", "gateway"),
+        log_file=settings.log_dir / "gateway.log",
+        is_ready=_answers(f"{gateway_url(settings)}/readyz"),
+        address=gateway_url(settings),
+        # Its own grace is made for load balancers; here a person waits for the prompt.
+        environment={**as_environment(settings), "DM_SHUTDOWN_GRACE_SECONDS": "2"},
+    )
+
+
+def worker(settings: Settings, name: str) -> Service:
+    ready_file = settings.data_dir / "run" / f"{name}.ready"
+    ready_file.parent.mkdir(parents=True, exist_ok=True)
+    own = settings.model_copy(update={"ready_file": ready_file})
+    return Service(
+        name=worker_name(name),
+        arguments=(sys.executable, "-m", "streams.cli", "worker", name),
+        log_file=settings.log_dir / f"{name}.log",
+        is_ready=_exists(ready_file),
+        before_start=lambda: ready_file.unlink(missing_ok=True),
+        environment=as_environment(own),
+        # A worker is ready once its state is recovered: that takes as long as the log is long.
+        ready_within_seconds=600,
+    )
+
+
+def worker_name(name: str) -> str:
+    return f"{name} worker"
+
+
+def gateway_url(settings: Settings) -> str:
+    """Where a client on this machine reaches the gateway, whatever it is bound to."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://{host}:{settings.port}"
+
+
+def _listens(port: Port) -> Callable[[], Awaitable[bool]]:
+    async def listens() -> bool:
+        return processes.is_listening(port.number)
+
+    return listens
+
+
+def _answers(url: str) -> Callable[[], Awaitable[bool]]:
+    parts = urlsplit(url)
+
+    def ask() -> bool:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1.0)
+        try:
+            connection.request("GET", parts.path)
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    async def answers() -> bool:
+        return await asyncio.to_thread(ask)
+
+    return answers
+
+
+def _exists(file: Path) -> Callable[[], Awaitable[bool]]:
+    async def exists() -> bool:
+        return file.exists()  # noqa: ASYNC240 - of a local folder, some microseconds
+
+    return exists

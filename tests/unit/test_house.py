@@ -1,0 +1,57 @@
+"""What holds for the whole tree."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_what_is_installed_is_pinned_by_name_and_version_without_addresses() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+]+", pin) for pin in pins)
+
+
+def test_every_dependency_that_is_asked_for_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"], "hatchling"]
+    pinned = (ROOT / "constraints.txt").read_text().lower()
+    for requirement in asked:
+        name = re.match(r"[A-Za-z0-9._-]+", requirement)
+        assert name is not None
+        assert f"\n{name[0].lower()}==" in pinned, f"{name[0]}: run `make constraints`"
+
+
+def test_make_help_lists_every_target_with_one_line() -> None:
+    targets = set(re.findall(r"^\.PHONY: (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.returncode == 0, shown.stderr
+    listed = {line.split()[1] for line in shown.stdout.splitlines()}
+    assert listed == targets
+    assert all(len(line.split()) > 3 for line in shown.stdout.splitlines())
+
+
+@pytest.mark.parametrize("file", ["tools/make-venv", "tools/pin-versions", ".ci/run"])
+def test_scripts_are_strict_and_can_be_run(file: str) -> None:
+    script = ROOT / file
+    assert script.stat().st_mode & 0o111
+    assert "set -euo pipefail" in script.read_text()
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+
+
+def test_the_readme_names_every_command() -> None:
+    from streams.cli import app  # noqa: PLC0415
+
+    readme = (ROOT / "README.md").read_text()
+    for command in app.registered_commands:
+        assert f"| `dmstream {command.name}" in readme
