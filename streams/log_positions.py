@@ -38,6 +38,17 @@ async def log_ends(settings: Settings, *topics: str) -> dict[TopicPartition, int
         await consumer.stop()
 
 
+async def log_starts(settings: Settings, *topics: str) -> dict[TopicPartition, int]:
+    """The offset of the first record that each partition still has."""
+    consumer = kafka.reader(settings, *topics)
+    await consumer.start()
+    try:
+        starts: dict[TopicPartition, int] = await consumer.beginning_offsets(consumer.assignment())
+        return starts
+    finally:
+        await consumer.stop()
+
+
 async def committed(settings: Settings, group: str, *topics: str) -> dict[TopicPartition, int]:
     """How far a consumer group has come in each partition of these topics; 0 before its start.
 

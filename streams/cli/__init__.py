@@ -1,9 +1,4 @@
-"""The command line `dmstream`: one file a command, each reachable by `dmstream NAME --help`.
-
-Command files import at their top only what `--help` needs; what is heavy (the engine, Faust,
-Kafka clients) is imported where it is used. So help is there at once, and a worker does not
-carry the gateway.
-"""
+"""The command line `dmstream`: one file a command, imported when it is called."""
 
 import os
 import sys
@@ -11,25 +6,34 @@ from typing import Annotated
 
 import typer
 
-from streams.cli.doctor import doctor_command
 from streams.cli.errors import explain
-from streams.cli.gateway import gateway_command
-from streams.cli.migrate import migrate_command
-from streams.cli.normalise import normalise_command
-from streams.cli.query import query_command
-from streams.cli.replay import replay_command
-from streams.cli.simulate import simulate_command
-from streams.cli.topics import topics_command
-from streams.cli.up import up_command
-from streams.cli.worker import worker_command
+from streams.cli.lazy import Command, group_of
+
+COMMANDS = {
+    "up": Command("streams.cli.up:up_command", "Run the whole pipeline on this machine."),
+    "gateway": Command("streams.cli.gateway:gateway_command", "Take webhooks over HTTP."),
+    "worker": Command("streams.cli.worker:worker_command", "Run one worker."),
+    "migrate": Command("streams.cli.migrate:migrate_command", "Bring ClickHouse up to date."),
+    "topics": Command("streams.cli.topics:topics_command", "List the topics, or create them."),
+    "simulate": Command(
+        "streams.cli.simulate:simulate_command", "Send signed webhooks to the gateway."
+    ),
+    "normalise": Command(
+        "streams.cli.normalise:normalise_command", "Print the events of a webhook's body."
+    ),
+    "query": Command("streams.cli.query:query_command", "Ask ClickHouse."),
+    "replay": Command("streams.cli.replay:replay_command", "Put failed records back."),
+    "doctor": Command("streams.cli.doctor:doctor_command", "Check that all is as it should be."),
+}
 
 app = typer.Typer(
     name="dmstream",
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Settings are environment variables DM_... (docs/settings.md). "
+    epilog="Settings are environment variables DM_... (see README.md). "
     "Exit codes: 0 done, 1 something is wrong and a sentence says what, 2 wrong usage or settings, "
     "70 a fault in dmstream, 130 interrupted.",
 )
@@ -57,19 +61,6 @@ def _root(
 
     Example: dmstream up --demo
     """
-
-
-# Beside each stands the line that `dmstream --help` shows of it; the rest is its docstring.
-app.command("up", short_help="Run the whole pipeline on this machine.")(up_command)
-app.command("gateway", short_help="Take webhooks over HTTP.")(gateway_command)
-app.command("worker", short_help="Run one worker: conversations or history.")(worker_command)
-app.command("migrate", short_help="Bring ClickHouse up to date.")(migrate_command)
-app.command("topics", short_help="List the topics, or create them.")(topics_command)
-app.command("simulate", short_help="Send signed webhooks to the gateway.")(simulate_command)
-app.command("normalise", short_help="Print the events of a webhook's body.")(normalise_command)
-app.command("query", short_help="Ask ClickHouse.")(query_command)
-app.command("replay", short_help="Put failed records back.")(replay_command)
-app.command("doctor", short_help="Check that all is as it should be.")(doctor_command)
 
 
 def main() -> None:

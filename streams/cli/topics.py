@@ -18,11 +18,11 @@ def topics_command(
 
     Example: dmstream topics --create
     """
-    from rich.console import Console
 
     from schemas.topics import TOPICS
     from streams import kafka
     from streams.cli.quiet import quiet_clients
+    from streams.local.screen import wide_console
     from streams.log_positions import partition_counts
     from streams.settings import Settings
 
@@ -32,7 +32,7 @@ def topics_command(
         made = asyncio.run(kafka.ensure_topics(settings))
         typer.echo(f"created {len(made)}" if made else "nothing to create")
     counts = asyncio.run(partition_counts(settings))
-    Console().print(_table(TOPICS, counts, settings.topic_prefix))
+    wide_console().print(_table(TOPICS, counts, settings.topic_prefix))
     if any(topic.name not in counts for topic in TOPICS):
         typer.echo("missing topics: make them with `dmstream topics --create`", err=True)
         raise typer.Exit(1)
@@ -41,9 +41,9 @@ def topics_command(
 def _table(topics: "tuple[Topic, ...]", counts: dict[str, int], prefix: str) -> object:
     from rich.table import Table
 
-    table = Table("topic", "key", "value", "partitions", "settings")
+    table = Table("topic", "key", "value", "partitions", "settings", box=None)
     for topic in topics:
-        config = ", ".join(f"{name}={value}" for name, value in topic.config.items())
+        config = "\n".join(f"{name}={value}" for name, value in topic.config.items())
         count = str(counts[topic.name]) if topic.name in counts else "[red]missing[/red]"
         table.add_row(prefix + topic.name, topic.key, topic.value, count, config)
     return table

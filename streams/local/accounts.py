@@ -6,11 +6,10 @@ what still comes from it belongs to the same profile.
 """
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import Literal, get_args
 
 from schemas.accounts import AccountRecord, account_key
-from schemas.base import Instant, Provider
-from schemas.data import AccountLink
+from schemas.base import Provider
 from schemas.events import AccountLinked, ProfileRegistered, parse_event
 
 _KINDS = (b"dm.account.linked.", b"dm.profile.registered.")
@@ -48,44 +47,32 @@ class AccountBook:
         if provider is None or reference is None:
             return
         self._references[event.profileid, provider] = reference
-        self._record(provider, reference, event.profileid, event.time, origin_auto=True)
+        self._keep(provider, reference, event, origin="auto")
 
     def _link(self, event: AccountLinked) -> None:
         link = event.data
-        reference = self._reference(event.profileid, link)
+        reference = self._references.get((event.profileid, link.provider), link.account_id)
         if not reference:
             return
-        record = self._record(
-            link.provider,
-            reference,
-            event.profileid,
-            event.time,
-            origin_auto=link.reason == "auto_register",
-        )
-        name = f"{link.platform}:{link.account_id}"
-        self._records[account_key(link.provider, reference)] = record.model_copy(
-            update={
-                "credential": link.credential or record.credential,
-                "accounts": tuple(dict.fromkeys((*record.accounts, name))),
-            }
-        )
+        known = self._records.get(account_key(link.provider, reference))
+        if known is None or known.profileid != event.profileid or link.credential:
+            # The first webhook's own link follows from its registration, and is none by command.
+            auto = link.reason == "auto_register"
+            self._keep(link.provider, reference, event, origin="auto" if auto else "command")
 
-    def _reference(self, profileid: str, link: AccountLink) -> str:
-        return self._references.get((profileid, link.provider), link.account_id)
-
-    def _record(
-        self, provider: Provider, reference: str, profileid: str, at: Instant, *, origin_auto: bool
-    ) -> AccountRecord:
-        made = AccountRecord(
+    def _keep(
+        self,
+        provider: Provider,
+        reference: str,
+        event: ProfileRegistered | AccountLinked,
+        *,
+        origin: Literal["auto", "command"],
+    ) -> None:
+        self._records[account_key(provider, reference)] = AccountRecord(
             provider=provider,
             reference=reference,
-            profileid=profileid,
-            origin="auto" if origin_auto else "command",
-            linked_at=at,
+            profileid=event.profileid,
+            credential=event.data.credential if isinstance(event, AccountLinked) else None,
+            origin=origin,
+            linked_at=event.receivedat,
         )
-        key = account_key(provider, reference)
-        known = self._records.get(key)
-        if known is None or known.profileid != profileid:
-            self._records[key] = made
-            return made
-        return known

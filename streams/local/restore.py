@@ -10,19 +10,16 @@ leaves at least one of them whole.
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TypeAlias
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.topics import ACCOUNTS, EVENTS, EventHeader
+from sinks.incarnations import Archived
 from streams import kafka
 from streams.local.accounts import AccountBook
 from streams.settings import Settings
-
-Archived: TypeAlias = tuple[bytes, bytes, str]
-"""Key, value and origin (`log/partition/offset`) of one event, as the archive kept it."""
 
 _CHUNK = 5_000
 """Events read from the archive at a time; their acknowledgements are awaited before the next."""
@@ -44,8 +41,8 @@ async def restore(
         # The archive is read in another thread: its client blocks.
         while chunk := await asyncio.to_thread(_next, events):
             await _put(producer, topic, partition_of, chunk)
-            for _, value, _ in chunk:
-                book.note(value)
+            for event in chunk:
+                book.note(event.value)
             restored += len(chunk)
             progress(restored)
         for key, record in book.records():
@@ -80,16 +77,26 @@ async def _put(
     """Whole batches, made here: one future a batch, not one an event."""
     open_batches: dict[int, BatchBuilder] = {}
     acknowledgements = []
-    for key, value, origin in chunk:
-        partition = partition_of[key]
-        headers = [(EventHeader.RESTORED_FROM, origin.encode())]
+    for event in chunk:
+        partition = partition_of[event.key]
         batch = open_batches.get(partition)
         if batch is not None:
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is not None:
+            if _append(batch, event):
                 continue
             acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
         batch = open_batches[partition] = producer.create_batch()
-        batch.append(key=key, value=value, timestamp=None, headers=headers)
+        _append(batch, event)
     for partition, batch in open_batches.items():
         acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
     await asyncio.gather(*acknowledgements)
+
+
+def _append(batch: BatchBuilder, event: Archived) -> bool:
+    """False where it is full; the first record of a batch always fits."""
+    added = batch.append(
+        key=event.key,
+        value=event.value,
+        timestamp=None,
+        headers=[(EventHeader.RESTORED_FROM, event.origin.encode())],
+    )
+    return added is not None

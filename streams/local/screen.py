@@ -1,15 +1,18 @@
 """What `up` shows: a line for each step with its time, progress bars, notes of the supervisor."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+_WIDTH_OF_FILES = 120
+
 
 class Screen:
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or wide_console()
 
     def done(self, name: str, what: str = "", seconds: float | None = None) -> None:
         """`  ✓ name   what   1.2 s`."""
@@ -44,3 +47,11 @@ class Screen:
                 bar.update(task, completed=done, total=total)
 
             yield tell
+
+
+def wide_console() -> Console:
+    """In a file or a pipe there is no width to keep to, and no terminal to ask for it."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDTH_OF_FILES
+    return console

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from streams.local import processes
 
 _LOOK_EVERY_SECONDS = 0.05
+_LONGEST_LINE = 300
 _T = TypeVar("_T")
 
 
@@ -159,7 +160,7 @@ class Supervisor:
             if first and not kept.ready.is_set():
                 raise ServiceEndedError(
                     f"the {service.name} ended ({describe_status(status)}) before it was ready; "
-                    f"its log is {service.log_file}"
+                    f"its log is {service.log_file}{_last_words(service.log_file)}"
                 )
             if not service.restarts:
                 raise ServiceEndedError(
@@ -201,3 +202,12 @@ class Supervisor:
 def describe_status(status: int) -> str:
     """`status 1`, `SIGKILL`."""
     return f"status {status}" if status >= 0 else signal.Signals(-status).name
+
+
+def _last_words(log_file: Path) -> str:
+    """The last line of a log, which tells most often why; our logs hold no texts and no secrets."""
+    with log_file.open("rb") as log:
+        log.seek(max(0, log_file.stat().st_size - 4096))
+        lines = log.read().decode(errors="replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f", and ends with: {last[:_LONGEST_LINE]}" if last.isprintable() and last else ""

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from schemas import data
 from schemas.accounts import AccountRecord
 from schemas.events import AccountLinked
 from schemas.topics import ACCOUNTS, EVENTS, EventHeader
+from sinks.incarnations import Archived
 from streams import kafka
-from streams.local.restore import Archived, restore
+from streams.local.restore import restore
 from streams.log_positions import log_ends
 from streams.settings import Settings
 
@@ -22,44 +24,38 @@ pytestmark = pytest.mark.pipeline
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 
+def archived(key: bytes, value: bytes, number: int = 0) -> Archived:
+    return Archived(key, value, f"old-log/{number % 3}/{number}")
+
+
 def some_events(count: int) -> list[Archived]:
     """Of 50 profiles, of many sizes: some fill a batch of the producer alone."""
     rng = random.Random(7)
+    sizes = [rng.choice((10, 300, 2_000)) for _ in range(count)]
+    sizes[17::5_000] = [700_000] * len(sizes[17::5_000])
     return [
-        (
-            f"profile-{rng.randrange(50)}".encode(),
-            b'{"n":%d,"text":"%s"}' % (number, b"x" * rng.choice((10, 300, 2_000, 700_000))
-                                       if number % 5_000 == 17 else b""),
-            f"old-log/{number % 3}/{number}",
-        )
-        for number in range(count)
-    ]  # fmt: skip
+        archived(b"profile-%d" % rng.randrange(50), b"%d %s" % (number, b"x" * size), number)
+        for number, size in enumerate(sizes)
+    ]
 
 
-async def read_all(
-    settings: Settings, topic: str
-) -> list[tuple[bytes, bytes, dict[str, str], int]]:
-    """Key, value, headers and partition, each partition in its order."""
+async def read_all(settings: Settings, topic: str) -> list[ConsumerRecord]:
+    """Each partition in its order."""
     expected = sum((await log_ends(settings, topic)).values())
     consumer = kafka.reader(settings, topic)
     await consumer.start()
     try:
-        records = []
+        records: list[ConsumerRecord] = []
         async with asyncio.timeout(20):
             while len(records) < expected:
                 for batch in (await consumer.getmany(timeout_ms=200)).values():
-                    records += [
-                        (r.key, r.value, {k: v.decode() for k, v in r.headers}, r.partition)
-                        for r in batch
-                    ]
+                    records += batch
         return records
     finally:
         await consumer.stop()
 
 
-def test_every_event_comes_back_with_its_bytes_its_key_its_origin_and_in_its_order(
-    settings: Settings,
-) -> None:
+def test_every_event_comes_back_as_it_was_and_in_its_order(settings: Settings) -> None:
     """Invariant 4: what is folded again is what was folded before."""
     events = some_events(12_000)
     told: list[int] = []
@@ -67,16 +63,17 @@ def test_every_event_comes_back_with_its_bytes_its_key_its_origin_and_in_its_ord
     async def scenario() -> None:
         await kafka.ensure_topics(settings)
         assert await restore(settings, events, progress=told.append) == len(events)
-        records = await read_all(settings, EVENTS)
-        by_profile: dict[bytes, list[tuple[bytes, str]]] = defaultdict(list)
+        back: dict[bytes, list[Archived]] = defaultdict(list)
         partitions: dict[bytes, set[int]] = defaultdict(set)
-        for key, value, headers, partition in records:
-            by_profile[key].append((value, headers[EventHeader.RESTORED_FROM]))
-            partitions[key].add(partition)
-        expected: dict[bytes, list[tuple[bytes, str]]] = defaultdict(list)
-        for key, value, origin in events:
-            expected[key].append((value, origin))
-        assert by_profile == expected
+        for record in await read_all(settings, EVENTS):
+            ((name, origin),) = record.headers
+            assert name == EventHeader.RESTORED_FROM
+            back[record.key].append(Archived(record.key, record.value, origin.decode()))
+            partitions[record.key].add(record.partition)
+        expected: dict[bytes, list[Archived]] = defaultdict(list)
+        for event in events:
+            expected[event.key].append(event)
+        assert back == expected
         assert all(len(places) == 1 for places in partitions.values())
 
     asyncio.run(scenario())
@@ -90,8 +87,8 @@ def test_a_restored_profile_is_where_its_new_events_will_go(settings: Settings) 
     async def scenario() -> None:
         await kafka.ensure_topics(settings)
         keys = [f"profile-{number}".encode() for number in range(40)]
-        await restore(settings, [(key, b"{}", "log/0/0") for key in keys], progress=lambda _: None)
-        placed = {key: partition for key, _, _, partition in await read_all(settings, EVENTS)}
+        await restore(settings, [archived(key, b"{}") for key in keys], progress=lambda _: None)
+        placed = {record.key: record.partition for record in await read_all(settings, EVENTS)}
         producer = kafka.producer(settings)
         await producer.start()
         try:
@@ -112,10 +109,10 @@ def test_the_accounts_that_events_tell_of_are_known_again(settings: Settings) ->
 
     async def scenario() -> None:
         await kafka.ensure_topics(settings)
-        await restore(settings, [(b"p", linked, "log/0/0")], progress=lambda _: None)
-        ((key, value, _, _),) = await read_all(settings, ACCOUNTS)
-        assert key == b"x:44"
-        assert AccountRecord.model_validate_json(value).profileid == "p"
+        await restore(settings, [archived(b"p", linked)], progress=lambda _: None)
+        (record,) = await read_all(settings, ACCOUNTS)
+        assert record.key == b"x:44"
+        assert AccountRecord.model_validate_json(record.value).profileid == "p"
 
     asyncio.run(scenario())
 

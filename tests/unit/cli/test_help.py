@@ -1,21 +1,18 @@
 """The command line explains itself, at once."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
-from streams.cli import app
+from streams.cli import COMMANDS, app
 
 RUNNER = CliRunner()
-COMMANDS = (
-    "up", "gateway", "worker", "migrate", "topics", "simulate", "normalise", "query", "replay",
-    "doctor",
-)  # fmt: skip
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_every_command_shows_an_example(command: str) -> None:
     shown = RUNNER.invoke(app, [command, "--help"])
     assert shown.exit_code == 0
@@ -24,18 +21,15 @@ def test_every_command_shows_an_example(command: str) -> None:
     assert f"dmstream {command}" in rest
 
 
-def test_help_lists_every_command_with_a_whole_line() -> None:
+def test_help_lists_every_command_with_its_whole_line() -> None:
     shown = RUNNER.invoke(app, ["--help"])
     assert shown.exit_code == 0
-    lines = [line.split() for line in shown.output.splitlines()]
-    listed = {words[0]: words[1:] for words in lines if words}
-    for command in COMMANDS:
-        assert listed[command], f"{command} has no line"
-        assert not listed[command][-1].endswith("...")
+    for name, command in COMMANDS.items():
+        assert re.search(rf"^ +{name} +{re.escape(command.summary)}$", shown.output, re.MULTILINE)
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """Measured: 0.14 s; with pydantic's settings alone 0.3 s, with Faust or the engine seconds."""
+    """Measured: 0.14 s; with what the commands import it would be more than two seconds."""
     script = (
         "import sys; from streams.cli import app; app(['--help'], standalone_mode=False);"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"

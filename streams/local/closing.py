@@ -1,0 +1,60 @@
+"""The end of `up`: first who accepts, then who works, last who keeps. At most 10 s in all."""
+
+import asyncio
+import time
+
+from aiokafka.errors import KafkaError
+
+from streams.local import services
+from streams.local.catching_up import Behind, NotCaughtUpError, catch_up, look
+from streams.local.pipeline import Pipeline
+
+_TOGETHER_SECONDS = 9.0
+"""A person waits at most 10 s for the prompt."""
+_DRAIN_SECONDS = 3.0
+"""For what was accepted to reach the archive."""
+_STAGES: tuple[tuple[tuple[str, ...], float], ...] = (
+    (tuple(services.worker_name(name) for name in services.WORKERS), 2.0),
+    ((services.CLICKHOUSE,), 1.0),
+    ((services.BROKER,), 0.5),
+)
+"""Who stops together, in the order of the data, and the seconds that each stage is sure of."""
+
+
+async def close(pipeline: Pipeline) -> None:
+    """Stops what was started: first who accepts, then who works, last who keeps.
+
+    Each gets the time that the later ones can spare (measured: a worker needs up to 3.5 s); what
+    takes longer is killed. Raises nothing.
+    """
+    began = time.monotonic()
+    supervisor = pipeline.supervisor
+    await supervisor.stop(services.GATEWAY, grace_seconds=2.0)
+    if pipeline.accepts and supervisor.is_running(services.BROKER):
+        await _drain(pipeline)
+    for place, (names, _) in enumerate(_STAGES):
+        later = sum(seconds for _, seconds in _STAGES[place + 1 :])
+        grace = began + _TOGETHER_SECONDS - later - time.monotonic()
+        await supervisor.stop(*names, grace_seconds=grace)
+    pipeline.screen.done("stopped", "", time.monotonic() - began)
+
+
+async def _drain(pipeline: Pipeline) -> None:
+    """The embedded broker forgets: what is not archived when it ends is gone, and that is said."""
+    looked: list[Behind] = []
+
+    async def look_and_keep() -> Behind:
+        looked.append(await look(pipeline.settings))
+        return looked[-1]
+
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            await catch_up(
+                look_and_keep, progress=lambda _done, _all: None, patience_seconds=_DRAIN_SECONDS
+            )
+    except (TimeoutError, NotCaughtUpError, KafkaError, OSError):
+        left = looked[-1].unread + looked[-1].unarchived if looked else "an unknown number of"
+        pipeline.screen.note(
+            f"{left} records had not reached the archive, and the embedded broker forgets them: "
+            "a provider sends again only what was not answered 2xx"
+        )

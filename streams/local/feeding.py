@@ -1,0 +1,79 @@
+"""The demonstration day over HTTP, and the wait until the archive has what came of it."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from functools import partial
+
+from streams.local.archive import Archive
+from streams.local.catching_up import catch_up, look
+from streams.local.pipeline import Pipeline
+from streams.local.services import gateway_url
+from streams.simulator.client import Tally
+from streams.simulator.demonstration import demonstration
+from streams.simulator.sign import Secrets
+from streams.simulator.simulation import APP_ID
+
+_WEBHOOKS = 5_000
+_PATIENCE_SECONDS = 60.0
+
+
+class WebhooksLostError(RuntimeError):
+    """The gateway said yes to more webhooks than the log holds."""
+
+
+def as_the_demonstration_needs(pipeline: Pipeline) -> None:
+    """Thread control is told by our app's id: the simulated app is ours where none is set."""
+    if not pipeline.settings.meta_app_ids:
+        pipeline.settings = pipeline.settings.model_copy(update={"meta_app_ids": (APP_ID,)})
+
+
+async def feed(pipeline: Pipeline) -> int:
+    """Returns how many webhooks the gateway accepted. Raises the simulator's errors."""
+    settings = pipeline.settings
+    accepted = 0
+    with pipeline.screen.progress("demonstration day") as bar:
+
+        def show(tally: Tally) -> None:
+            nonlocal accepted
+            accepted = sum(n for status, n in tally.as_meant.items() if status < 300)  # noqa: PLR2004
+            bar(tally.done, tally.total)
+
+        archive = Archive(settings)
+        await demonstration(
+            gateway_url(settings),
+            Secrets.from_settings(settings, ("ayrshare", "meta", "x")),
+            # Another start brings other people: the same ones would send old messages at new times.
+            seed=await asyncio.to_thread(archive.count_events),
+            until=datetime.now(UTC),
+            webhooks=_WEBHOOKS,
+            progress=show,
+            app_id=settings.meta_app_ids[0],
+        )
+    return accepted
+
+
+async def wait_for_the_archive(pipeline: Pipeline, accepted: int | None) -> None:
+    """Returns once all that was accepted is archived. Raises NotCaughtUpError, WebhooksLostError.
+
+    The gateway's own count is held against the log's: an end of the log that is told too low
+    would otherwise pass as "nothing left".
+    """
+    began = time.monotonic()
+    with pipeline.screen.progress("into the archive") as bar:
+        ended = await catch_up(
+            partial(look, pipeline.settings), progress=bar, patience_seconds=_PATIENCE_SECONDS
+        )
+    if accepted is not None and ended.webhooks < accepted:
+        raise WebhooksLostError(
+            f"the gateway accepted {accepted} webhooks and the log holds {ended.webhooks}: "
+            "this must never be; keep the data folder and its logs, and report it"
+        )
+    what = f"{ended.webhooks:,} webhooks, {ended.records:,} records of the log"
+    pipeline.screen.done("archived", what, time.monotonic() - began)
+
+
+async def drop_superseded(pipeline: Pipeline) -> None:
+    """The rows under the log before: their events are now archived under this one."""
+    archive = Archive(pipeline.settings)
+    await asyncio.to_thread(archive.drop_superseded, pipeline.log)

@@ -1,0 +1,159 @@
+"""The questions behind the table that `up` prints: SQL to the views, and how answers are shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Show = Callable[[object], str]
+
+
+_LONGEST_NAME = 17
+"""An Instagram account's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    title: str
+    sql: str
+    """`{views}` stands for the database of the views."""
+    columns: tuple[tuple[str, Show], ...]
+    """Heading and form of each column of the answer."""
+    when_empty: str
+
+
+def duration(seconds: object) -> str:
+    """`6 d 22 h`, `2 h 05 min`, `9 min`, `42 s`: for people. A dash for none."""
+    if seconds is None:
+        return "-"
+    whole = int(float(str(seconds)))
+    if whole < 60:  # noqa: PLR2004 - a minute
+        return f"{whole} s"
+    minutes = whole // 60
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours:02} h"
+    if hours:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{minutes} min"
+
+
+def time_left(seconds: object) -> str:
+    """What is left of a reply window; None where there is no window."""
+    if seconds is None:
+        return "no window"
+    return duration(seconds) if float(str(seconds)) > 0 else "closed"
+
+
+def number(value: object) -> str:
+    return f"{value:,}"
+
+
+def short(name: object) -> str:
+    """Both ends of a long id: enough to tell two apart on a screen."""
+    text = str(name)
+    return text if len(text) <= _LONGEST_NAME else f"{text[:8]}…{text[-6:]}"
+
+
+def share(value: object) -> str:
+    return f"{float(str(value)):.0%}"
+
+
+def limit_reached(value: object) -> str:
+    return "reached" if value else ""
+
+
+# Twelve rows at most: a table is for a screen, the views are for everything else.
+
+METRICS = (
+    Metric(
+        title="Messages per day",
+        sql="""
+            SELECT day,
+                sumIf(received_count, platform = 'facebook'),
+                sumIf(sent_count, platform = 'facebook'),
+                sumIf(received_count, platform = 'instagram'),
+                sumIf(sent_count, platform = 'instagram'),
+                sumIf(received_count, platform = 'x'),
+                sumIf(sent_count, platform = 'x'),
+                sum(received_count) + sum(sent_count)
+            FROM {views}.messages_daily GROUP BY day ORDER BY day DESC LIMIT 12
+        """,
+        columns=(
+            ("day", str),
+            ("Messenger in", number),
+            ("out", number),
+            ("Instagram in", number),
+            ("out", number),
+            ("X in", number),
+            ("out", number),
+            ("all", number),
+        ),
+        when_empty="no messages yet",
+    ),
+    Metric(
+        title="Active conversations this month",
+        sql="""
+            SELECT profile_id, facebook_count, instagram_count, x_count, active_count,
+                monthly_limit, limit_share, is_limit_reached
+            FROM {views}.active_conversations
+            WHERE month = formatDateTime(now64(3, 'UTC'), '%Y-%m')
+            ORDER BY active_count DESC, profile_id LIMIT 12
+        """,
+        columns=(
+            ("profile", short),
+            ("Messenger", number),
+            ("Instagram", number),
+            ("X", number),
+            ("active", number),
+            ("limit", number),
+            ("share", share),
+            ("", limit_reached),
+        ),
+        when_empty="none",
+    ),
+    Metric(
+        title="Waiting for a reply",
+        # Who loses the chance to be answered first; then the closed ones; then those with no end.
+        sql="""
+            SELECT conversation_id, profile_id, waiting_seconds, window_remaining_seconds
+            FROM {views}.waiting_conversations
+            WHERE NOT is_archived
+            ORDER BY window_remaining_seconds IS NULL, NOT is_window_open,
+                window_remaining_seconds, waiting_seconds DESC
+            LIMIT 12
+        """,
+        columns=(
+            ("conversation", str),
+            ("profile", short),
+            ("waiting", duration),
+            ("left to reply", time_left),
+        ),
+        when_empty="nobody",
+    ),
+    Metric(
+        title="First response",
+        sql="""
+            SELECT platform, count(), countIf(is_answered),
+                quantileExactInclusiveOrNull(0.5)(response_seconds),
+                quantileExactInclusiveOrNull(0.9)(response_seconds)
+            FROM {views}.first_responses
+            WHERE NOT has_backfill GROUP BY platform ORDER BY platform
+        """,
+        columns=(
+            ("platform", str),
+            ("conversations", number),
+            ("answered", number),
+            ("median", duration),
+            ("90 % within", duration),
+        ),
+        when_empty="no conversations yet",
+    ),
+    Metric(
+        title="Kept as failures",
+        sql="""
+            SELECT stage, reason, count() FROM {views}.failed_events
+            GROUP BY stage, reason ORDER BY count() DESC LIMIT 12
+        """,
+        columns=(("stage", str), ("reason", str), ("records", number)),
+        when_empty="none",
+    ),
+)

@@ -1,0 +1,86 @@
+"""The whole pipeline on one machine: check, start in order, show, serve, stop in order."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from streams.local import closing, feeding, lock, logs, preflight, report, starting
+from streams.local.credentials import with_secrets
+from streams.local.interrupts import INTERRUPTED, stop_on_signal
+from streams.local.pipeline import Pipeline
+from streams.local.screen import Screen
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    demo: bool = False
+    """Feed the demonstration day."""
+    leave: bool = False
+    """Stop after the table."""
+    own_kafka: bool = False
+    own_clickhouse: bool = False
+
+
+def up(settings: Settings, options: Options, screen: Screen) -> int:
+    """Runs until it is stopped; returns the exit code. Raises errors whose sentence says what to
+    do. Call it from the main thread: the children live as long as it does (processes.start).
+    """
+    preflight.check_wheels()
+    with lock.hold(settings.data_dir):
+        preflight.check_ports(_ports(settings, options))
+        logs.set_aside_large(settings.log_dir)
+        return asyncio.run(_run(settings, options, screen))
+
+
+def _ports(settings: Settings, options: Options) -> list[preflight.Port]:
+    ports = [preflight.gateway_port(settings)]
+    if not options.own_kafka:
+        ports.append(preflight.kafka_port(settings))
+    if not options.own_clickhouse:
+        ports.extend(preflight.clickhouse_ports(settings))
+    return ports
+
+
+async def _run(settings: Settings, options: Options, screen: Screen) -> int:
+    embedded = settings.model_copy(update={"embedded": not options.own_kafka})
+    pipeline = Pipeline(with_secrets(embedded), screen)
+    with stop_on_signal(kill=pipeline.supervisor.kill, tell=screen.note) as asked:
+        try:
+            await _unless(asked, pipeline.supervisor.beside(_work(pipeline, options)))
+        finally:
+            await closing.close(pipeline)
+    # Before it served, a stop cut short what was asked for; afterwards it is how one ends.
+    return INTERRUPTED if asked.is_set() and not pipeline.serving else 0
+
+
+async def _work(pipeline: Pipeline, options: Options) -> None:
+    await starting.start_servers(pipeline, own_clickhouse=options.own_clickhouse)
+    restored = await starting.prepare(pipeline)
+    if options.demo:
+        feeding.as_the_demonstration_needs(pipeline)
+    await starting.start_workers(pipeline)
+    accepted = await feeding.feed(pipeline) if options.demo else None
+    if restored or accepted is not None:
+        await feeding.wait_for_the_archive(pipeline, accepted)
+    if restored:
+        await feeding.drop_superseded(pipeline)
+    await report.show(pipeline)
+    pipeline.serving = True
+    if not options.leave:
+        report.show_addresses(pipeline)
+        await asyncio.Event().wait()
+
+
+async def _unless(asked: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Runs `work` until it ends or a stop is asked for."""
+    working, stop = asyncio.create_task(work), asyncio.create_task(asked.wait())
+    try:
+        await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stop.cancel()
+        await asyncio.gather(working, stop, return_exceptions=True)
