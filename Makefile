@@ -65,7 +65,7 @@ install-dev: $(INSTALLED_DEV) ## The same with the tools for tests and checks
 
 .PHONY: constraints
 constraints: ## Pin the newest versions that pyproject.toml allows, anew
-	tools/pin-versions constraints.txt
+	.ci/pin-versions constraints.txt
 
 .PHONY: clean
 clean: ## Remove .venv and caches; the data folder stays
@@ -73,11 +73,11 @@ clean: ## Remove .venv and caches; the data folder stays
 	find $(CODE) -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): $(PINS)
-	@tools/make-venv $(VENV)
+	@.ci/make-venv $(VENV)
 	$(BIN)/python -m pip install --editable .
 	@touch $@
 
 $(INSTALLED_DEV): $(PINS)
-	@tools/make-venv $(VENV)
+	@.ci/make-venv $(VENV)
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $(INSTALLED) $@

@@ -24,6 +24,7 @@ def make_app(
         broker=[f"kafka://{address}" for address in settings.kafka.split(",")],
         broker_credentials=_credentials(settings),
         store="memory://",
+        datadir=settings.data_dir / "faust",
         # State is folded again from the log where a rebuild is wanted; a standby would read every
         # changelog twice and two workers would race to apply it.
         table_standby_replicas=0,

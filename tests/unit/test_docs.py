@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCS = sorted(ROOT.glob("docs/**/*.md")) + [ROOT / "README.md"]
+DOCS = [*sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"]
 
 
 def named_tests() -> list[str]:

@@ -47,7 +47,7 @@ def test_make_help_lists_every_target_with_one_line() -> None:
     assert all(len(line.split()) > 3 for line in shown.stdout.splitlines())
 
 
-@pytest.mark.parametrize("file", ["tools/make-venv", "tools/pin-versions", ".ci/run"])
+@pytest.mark.parametrize("file", [".ci/make-venv", ".ci/pin-versions", ".ci/run"])
 def test_scripts_are_strict_and_can_be_run(file: str) -> None:
     script = ROOT / file
     assert script.stat().st_mode & 0o111
