@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "tools" / "make-venv"
+SCRIPT = Path(__file__).parents[2] / ".ci" / "make-venv"
 
 
 def run(folder: Path, python3: str) -> "subprocess.CompletedProcess[str]":
