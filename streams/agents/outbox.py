@@ -97,19 +97,12 @@ class Outbox:
         # one for known, does not ask for it again, and after its next look at the cluster searches
         # a leader for ever (measured: 100 % of a core). A topic that was added is asked for.
         await self._producer.client.add_topic(topic)
-        batch = self._producer.create_batch()
+        batch = self._producer.create_batch()  # it takes one record of any size, or many small
         at = start
         for key, value, headers in records[start:]:
             if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:
                 break
             at += 1
-        if at == start:
-            # Larger than a batch may be: the ordinary way has a larger bound (max_request_size).
-            key, value, headers = records[start]
-            await self._producer.send_and_wait(
-                topic, value, key=key, partition=partition, headers=headers
-            )
-            return start + 1
         acknowledged = await self._producer.send_batch(batch, topic, partition=partition)
         await acknowledged
         return at
