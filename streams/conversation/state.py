@@ -48,6 +48,11 @@ class ProfileState:
     """What holds for all conversations of one profile."""
 
     registered_at: int | None = None
+    messaging: tuple[int, str, bool] | None = None
+    """Whether it is on, by the latest word of it."""
+    deactivated_at: int | None = None
+    activations: tuple[int, ...] = ()
+    """Since the last deactivation, the earliest first."""
     settings: Mapping[str, Register] = field(default_factory=dict)
     """By the names in `streams.conversation.settings`."""
     accounts: Mapping[AccountKey, AccountLinks] = field(default_factory=dict)
