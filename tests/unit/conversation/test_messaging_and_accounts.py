@@ -161,7 +161,7 @@ def test_a_late_webhook_links_its_account_after_the_activation_all_the_same() ->
     one.hear(
         of_profile("profile.registered", ago(hours=1)),
         of_profile("messaging.activated", ago(hours=1)),
-        writes(ago(hours=2), heard=ago(hours=1)),
+        writes(ago(hours=2), heard=ago(hours=1, minutes=1)),
     )
     assert one.reason(send()) is None
 
