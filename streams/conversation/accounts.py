@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from schemas.base import Platform, Provider
-from streams.conversation import settings
+from streams.conversation import switch
 from streams.conversation.merging import latest
 from streams.conversation.rules import Rules
 from streams.conversation.state import AccountKey, AccountLinks, ProfileState, Stamp
@@ -58,7 +58,7 @@ def link_of(
 
     A page may be linked through two providers at once; otherwise the newest link is used.
     """
-    relink_after = settings.messaging(profile)[1] if platform in rules.relink_platforms else 0
+    relink_after = switch.on_since(profile) if platform in rules.relink_platforms else 0
     candidates = []
     for provider in {key[0] for key in profile.accounts if _names(key, platform, account_id)}:
         links = links_of(profile, (provider, platform, account_id))
@@ -124,7 +124,7 @@ def auto_link_time(profile: ProfileState, key: AccountKey, heard_at: int) -> int
         # Its network is linked: the account was linked then. Unlinked: it stays so.
         return network.linked[0] if network.linked and is_linked(network) else None
     # The provider sends webhooks only where messaging is on: it was linked after that.
-    return max(heard_at, settings.messaging(profile)[1])
+    return max(heard_at, switch.on_since(profile))
 
 
 def _names(key: AccountKey, platform: Platform, account_id: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from schemas import commands, data, events
 from schemas.base import Provider
 from schemas.events import Event
-from streams.conversation import accounts, making, settings
+from streams.conversation import accounts, making, settings, switch
 from streams.conversation.instants import to_ms
 from streams.conversation.keys import Address, parse_address
 from streams.conversation.rules import Rules
@@ -94,19 +94,16 @@ def _after_links(state: State, key: AccountKey, at: int) -> int:
     links = accounts.links_of(state.profile, key)
     stamps = [stamp[0] for stamp in (links.linked, links.unlinked) if stamp is not None]
     # Not before the activation either: what is linked after it, in the log, is linked after it.
-    return max(_after(at, *stamps), settings.messaging(state.profile)[1])
+    return max(_after(at, *stamps), switch.changed_at(state.profile))
 
 
 def _activate(
     state: State, command: commands.ActivateMessaging, at: datetime, _: Rules
 ) -> tuple[Event, ...]:
-    """Activating what is on says since when it is on: no account need be linked again for it."""
-    is_on, since = settings.messaging(state.profile)
-    happened = since if is_on else _after_settings(state, to_ms(at))
     return (
         events.MessagingActivated(
             **making.after_command(command, at).envelope(
-                command.type, command.command_id, at=happened
+                command.type, command.command_id, at=_after_switch(state, to_ms(at))
             ),
             data=data.MessagingSwitched(),
         ),
@@ -119,7 +116,7 @@ def _deactivate(
     return (
         events.MessagingDeactivated(
             **making.after_command(command, at).envelope(
-                command.type, command.command_id, at=_after_settings(state, to_ms(at))
+                command.type, command.command_id, at=_after_switch(state, to_ms(at))
             ),
             data=data.MessagingSwitched(reason=command.reason),
         ),
@@ -215,6 +212,10 @@ def _known(state: State) -> tuple[ConversationState, Address]:
     if conversation is None or address is None or not conversation.provider:
         raise InvalidCommand("there is no such conversation: nothing was ever heard of it")
     return conversation, address._replace(provider=cast("Provider", conversation.provider))
+
+
+def _after_switch(state: State, at: int) -> int:
+    return _after(at, switch.changed_at(state.profile))
 
 
 def _after_settings(state: State, at: int) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from schemas.base import Provider
-from streams.conversation import accounts, months, settings, threads, windows
+from streams.conversation import accounts, months, settings, switch, threads, windows
 from streams.conversation.instants import from_ms, to_ms
 from streams.conversation.keys import Address, parse_address
 from streams.conversation.rules import Rules
@@ -79,7 +79,7 @@ def check(
     rules: Rules,
 ) -> Decision:
     """The same at `at` (ms), for whom the address names where there is no conversation yet."""
-    if not (rules.messaging_on and settings.messaging(profile)[0]):
+    if not (rules.messaging_on and switch.is_on(profile)):
         return _refused("messaging_inactive")
     if address.platform is None:
         return _refused("not_initiated")

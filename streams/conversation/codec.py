@@ -89,6 +89,9 @@ def conversation_from_bytes(value: bytes, conversation_id: str) -> ConversationS
 def profile_to_bytes(state: ProfileState) -> bytes:
     parts: dict[str, Any] = {
         "r": state.registered_at,
+        "o": state.messaging,
+        "d": state.deactivated_at,
+        "n": state.activations or None,
         "s": state.settings or None,
         "a": [[*key, links.linked, links.unlinked] for key, links in sorted(state.accounts.items())]
         or None,
@@ -107,6 +110,9 @@ def profile_from_bytes(value: bytes) -> ProfileState:
     }
     return ProfileState(
         registered_at=parts.get("r"),
+        messaging=cast("tuple[int, str, bool] | None", _tuple(parts.get("o"))),
+        deactivated_at=parts.get("d"),
+        activations=tuple(parts.get("n", ())),
         settings=settings,
         accounts={
             (provider, platform, account_id): AccountLinks(_stamp(linked), _stamp(unlinked))

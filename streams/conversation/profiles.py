@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from schemas import events
-from streams.conversation import accounts, months, settings
+from streams.conversation import accounts, months, settings, switch
 from streams.conversation.merging import earlier
 from streams.conversation.state import ProfileState, Stamp
 
@@ -28,13 +28,13 @@ def _unlinked(profile: ProfileState, event: events.AccountUnlinked, stamp: Stamp
 
 
 def _switched_on(profile: ProfileState, _: events.MessagingActivated, stamp: Stamp) -> ProfileState:
-    return settings.with_settings(profile, stamp, {settings.MESSAGING: 1})
+    return switch.switched(profile, stamp, on=True)
 
 
 def _switched_off(
     profile: ProfileState, _: events.MessagingDeactivated, stamp: Stamp
 ) -> ProfileState:
-    return settings.with_settings(profile, stamp, {settings.MESSAGING: 0})
+    return switch.switched(profile, stamp, on=False)
 
 
 def _limited(profile: ProfileState, event: events.LimitChanged, stamp: Stamp) -> ProfileState:

@@ -59,16 +59,8 @@ def accepted(
     if not body.echo_by_text and fingerprint is not None and not body.media_urls:
         crowded_until = later(crowded_until, to_ms(body.expires_at) + _ECHOED_AFTER_EXPIRY)
     if body.echo_by_text and fingerprint is not None and not has_left:
-        known.setdefault(
-            body.command_id,
-            OpenSend(
-                command_id=body.command_id,
-                origin=body.origin,
-                accepted_at=at,
-                until=until,
-                text=fingerprint,
-            ),
-        )
+        send = OpenSend(body.command_id, body.origin, at, until, fingerprint)
+        known[body.command_id] = _joined(known.get(body.command_id, send), send)
     kept = tuple(
         known[command_id] for command_id in sorted(known) if known[command_id].until >= clock
     )
@@ -163,6 +155,13 @@ def recognised(
                 spoken_for.add(echo)
                 break
     return found
+
+
+def _joined(known: OpenSend, told: OpenSend) -> OpenSend:
+    """One command that two workers accepted (one was taken for dead): the later expiry counts."""
+    if (told.until, told.accepted_at) <= (known.until, known.accepted_at):
+        return known
+    return replace(known, accepted_at=told.accepted_at, until=told.until)
 
 
 def _has_media(body: data.Message) -> bool:

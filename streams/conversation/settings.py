@@ -10,7 +10,6 @@ from streams.conversation.merging import latest
 from streams.conversation.rules import LimitScope, Rules
 from streams.conversation.state import ProfileState, Register, Stamp
 
-MESSAGING = "messaging"
 MONTHLY_LIMIT = "monthly_limit"
 LIMIT_SCOPE = "limit_scope"
 MONTH_ZONE = "month_zone"
@@ -62,12 +61,6 @@ def settings_of_auto_response(change: data.AutoResponseConfigured) -> dict[str, 
     if change.wait_seconds is not None:
         told[AUTO_WAIT] = change.wait_seconds
     return told
-
-
-def messaging(profile: ProfileState) -> tuple[bool, int]:
-    """Whether it is on, and since when (ms) it is as it is. Off until it is first activated."""
-    register = profile.settings.get(MESSAGING)
-    return (False, 0) if register is None else (register[2] == 1, register[0])
 
 
 def monthly_limit(profile: ProfileState, rules: Rules) -> int:

@@ -17,8 +17,9 @@ Register = tuple[int, str, int | str]
 """A setting: its stamp, and the value it got then."""
 AccountKey = tuple[str, str, str]
 """Provider, platform, account id (empty where a provider names the platform only)."""
-ThreadMark = tuple[int, str, Literal["ours", "other"], str]
-"""A sign of who controls a thread: its stamp, who, and the app's id if it is known."""
+ThreadMark = tuple[int, str, bool, str]
+"""A sign of who controls a thread: its stamp, whether it is another app, and that app's id if it is
+known. Of two signs in one event, the one for another app is the greater: refusing is safe."""
 
 KEPT_MONTHS = 24
 """Of a conversation and of a profile: the newest ones."""
@@ -47,6 +48,11 @@ class ProfileState:
     """What holds for all conversations of one profile."""
 
     registered_at: int | None = None
+    messaging: tuple[int, str, bool] | None = None
+    """Whether it is on, by the latest word of it."""
+    deactivated_at: int | None = None
+    activations: tuple[int, ...] = ()
+    """Since the last deactivation, the earliest first."""
     settings: Mapping[str, Register] = field(default_factory=dict)
     """By the names in `streams.conversation.settings`."""
     accounts: Mapping[AccountKey, AccountLinks] = field(default_factory=dict)
@@ -143,7 +149,9 @@ class ConversationState(NamedTuple):
 
     @property
     def thread_control(self) -> Literal["ours", "other", "unknown"]:
-        return "unknown" if self.thread is None else self.thread[2]
+        if self.thread is None:
+            return "unknown"
+        return "other" if self.thread[2] else "ours"
 
 
 class OutcomeEvent(NamedTuple):

@@ -26,7 +26,7 @@ def sign(
     """The latest sign, this one included."""
     if conversation.id.startswith("x:"):
         return conversation.thread
-    return latest(conversation.thread, (at, event_id, holder, app_id or ""))
+    return latest(conversation.thread, (at, event_id, holder == "other", app_id or ""))
 
 
 def probe_at(conversation: ConversationState, rules: Rules) -> int | None:
@@ -36,6 +36,6 @@ def probe_at(conversation: ConversationState, rules: Rules) -> int | None:
     anew, and if the probe fails with the thread-control error, from that.
     """
     mark = conversation.thread
-    if mark is None or mark[2] == "ours":
+    if mark is None or not mark[2]:
         return None
     return max(mark[0], conversation.last_accepted_at or 0) + rules.thread_probe_after

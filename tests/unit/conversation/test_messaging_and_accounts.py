@@ -1,6 +1,7 @@
 """Messaging must be on, and an account linked since it was activated."""
 
 from datetime import timedelta
+from itertools import permutations
 
 import pytest
 
@@ -8,7 +9,7 @@ from schemas import commands, events
 from schemas.base import Platform
 from streams.conversation.can_reply import can_reply
 from streams.conversation.rules import Rules
-from streams.conversation.settings import messaging
+from streams.conversation.switch import is_on
 from tests.unit.conversation.world import (
     ACCOUNT,
     NOW,
@@ -160,7 +161,7 @@ def test_a_late_webhook_links_its_account_after_the_activation_all_the_same() ->
     one.hear(
         of_profile("profile.registered", ago(hours=1)),
         of_profile("messaging.activated", ago(hours=1)),
-        writes(ago(hours=2), heard=ago(hours=1)),
+        writes(ago(hours=2), heard=ago(hours=1, minutes=1)),
     )
     assert one.reason(send()) is None
 
@@ -222,13 +223,35 @@ def test_activating_what_is_on_asks_for_no_new_link() -> None:
     assert one.reason(send()) is None
 
 
+def test_a_second_word_of_an_activation_asks_for_no_new_link() -> None:
+    """The normaliser died after it registered a profile, and registered it again."""
+    one = worker()
+    one.hear(writes(ago(hours=1)), of_profile("messaging.activated", ago(minutes=1)))
+    assert one.reason(send()) is None
+
+
+def test_an_activation_after_a_deactivation_asks_for_a_new_link_in_any_order() -> None:
+    """Invariant 5."""
+    words = [
+        of_profile("messaging.deactivated", ago(days=2)),
+        of_profile("messaging.activated", ago(days=1)),
+        linked(at=ago(days=1, hours=12)),
+    ]
+    for order in permutations(words):
+        one = worker()
+        one.hear(*order, writes(ago(hours=1)))
+        assert one.reason(send("c-1")) == "relink_required"
+        one.hear(linked(at=ago(hours=1)))
+        assert one.reason(send("c-2")) is None
+
+
 def test_the_command_later_in_the_log_wins_even_if_its_clock_is_behind() -> None:
     one = worker()
     one.do(deactivate("off"), NOW)
     one.do(activate("on"), ago(minutes=5))
-    assert messaging(one.profile)[0]
+    assert is_on(one.profile)
     one.do(deactivate("off again"), ago(minutes=5))
-    assert not messaging(one.profile)[0]
+    assert not is_on(one.profile)
 
 
 def test_unlinking_by_command_stops_the_account() -> None:

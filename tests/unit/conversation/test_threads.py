@@ -170,6 +170,14 @@ def test_the_latest_sign_by_event_time_holds_whatever_came_last() -> None:
     assert one.reason(send("c", "facebook")) is None
 
 
+def test_one_message_told_on_both_channels_is_taken_for_another_apps() -> None:
+    for channels in ((True, False), (False, True)):
+        one = page()
+        for standby in channels:
+            one.hear(writes(ago(minutes=1), "facebook", message_id="m", standby=standby))
+        assert one.conversation("facebook").thread_control == "other"
+
+
 def test_a_request_for_the_thread_changes_nothing() -> None:
     one = page()
     one.hear(told("thread.control_requested", ago(minutes=1), "facebook", requested_by_app_id="1"))

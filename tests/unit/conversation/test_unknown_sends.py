@@ -194,6 +194,34 @@ def test_state_holds_few_open_sends_and_never_a_text() -> None:
     assert one.do(send("next"))[-1].data.echo_by_text, "there is room again"
 
 
+def test_an_echo_that_may_be_of_a_send_that_had_no_room_resolves_nothing() -> None:
+    one = sending(*(f"c-{number}" for number in range(sends.MOST_OPEN + 1)))
+    one.hear(attempt("c-0", after(seconds=1)), unknown("c-0", after(seconds=31)))
+    one.hear(echo(after(seconds=3), text=TEXT, message_id="perhaps of the last"))
+    assert status(one, "c-0") == "unknown"
+
+
+def test_an_attempt_told_twice_still_has_the_echo_that_came_late() -> None:
+    """Invariant 5."""
+    one = sending("c")
+    begun = attempt("c", after(seconds=1))
+    one.hear(begun, echo(after(seconds=10), text="typed elsewhere"), begun)
+    one.hear(unknown("c", after(seconds=31)))
+    one.hear(echo(after(seconds=3), text=TEXT, heard=after(seconds=40)))
+    assert status(one, "c") == "sent"
+
+
+def test_a_message_with_a_picture_is_not_the_echo_of_a_text() -> None:
+    one = sending("c")
+    one.hear(attempt("c", after(seconds=1)), unknown("c", after(seconds=31)))
+    picture = ({"type": "image", "platform_type": "image"},)
+    one.hear(echo(after(seconds=3), text=TEXT, attachments=picture, message_id="m-1"))
+    assert status(one, "c") == "unknown"
+    preview = ({"type": "share", "platform_type": "share"},)
+    one.hear(echo(after(seconds=4), text=TEXT, attachments=preview, message_id="m-2"))
+    assert status(one, "c") == "sent"
+
+
 def test_stale_open_sends_make_room() -> None:
     one = sending(*(f"c-{number}" for number in range(4)))
     one.hear(writes(after(hours=1)))
