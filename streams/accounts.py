@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import structlog
-from aiokafka import TopicPartition
 from pydantic import ValidationError
 
 from schemas.accounts import AccountRecord
 from schemas.topics import ACCOUNTS
 from streams import kafka
+from streams.log_positions import log_ends
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ class AccountDirectory:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._records: dict[str, AccountRecord] = {}
-        self._consumer = kafka.reader(settings)
+        self._consumer = kafka.reader(settings, ACCOUNTS)
         self._following: asyncio.Task[None] | None = None
 
     @property
@@ -43,14 +43,11 @@ class AccountDirectory:
     async def start(self) -> None:
         """Returns once everything written before the call is known."""
         await self._consumer.start()
-        topic = self._settings.topic(ACCOUNTS)
-        numbers = self._consumer.partitions_for_topic(topic) or set()
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+        partitions = self._consumer.assignment()
         if not partitions:
+            topic = self._settings.topic(ACCOUNTS)
             raise LookupError(f"topic {topic} is missing: run `dmstream topics --create`")
-        ends = await kafka.end_offsets(self._settings, self._consumer, partitions)
-        self._consumer.assign(partitions)
-        await self._consumer.seek_to_beginning(*partitions)
+        ends = await log_ends(self._settings, ACCOUNTS)
         while any([await self._consumer.position(tp) < ends[tp] for tp in partitions]):
             await self._read(timeout_ms=500)
         self._following = asyncio.create_task(self._follow())

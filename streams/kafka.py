@@ -3,7 +3,7 @@
 import ssl
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
@@ -108,29 +108,3 @@ async def log_id(settings: Settings) -> str:
         return str(cluster["cluster_id"])
     finally:
         await admin.close()
-
-
-async def end_offsets(
-    settings: Settings, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
-) -> dict[TopicPartition, int]:
-    """The offset after the last record of each partition, exactly, on every broker.
-
-    The embedded broker answers the offset after the FIRST record of the last batch (measured:
-    474 instead of 511), so there the last batch is read. `consumer` has no group; its assignment
-    is changed.
-    """
-    ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
-    if not settings.embedded:
-        return ends
-    filled = [tp for tp in partitions if ends[tp] > 0]
-    if not filled:
-        return ends
-    consumer.assign(filled)
-    for tp in filled:
-        consumer.seek(tp, ends[tp] - 1)
-    waiting = set(filled)
-    while waiting:
-        for tp, records in (await consumer.getmany(*waiting, timeout_ms=500)).items():
-            ends[tp] = max(ends[tp], records[-1].offset + 1)
-            waiting.discard(tp)
-    return ends

@@ -1,5 +1,6 @@
 """Servers that tests share: started once a session, on loopback, ended with it."""
 
+import os
 import sys
 import time
 import uuid
@@ -10,11 +11,18 @@ from typing import Any
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from hypothesis import settings as hypothesis_settings
 
 from sinks import clickhouse, migrate
 from streams.local import processes
 from streams.local.broker import start_broker
 from streams.settings import Settings
+
+# What a random search finds is for a developer to see at once, not for a build to trip over: in CI
+# each property runs the same examples every time.
+hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis_settings.register_profile("developer", deadline=None)
+hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ def make_app(
 
     `batched` are the topics delivered as whole batches of up to `batch_limit` records.
     """
+    # Faust makes its own folder, not the one around it.
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         settings.topic(f"dmstream-{name}"),
         broker=[f"kafka://{address}" for address in settings.kafka.split(",")],

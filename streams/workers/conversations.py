@@ -15,6 +15,7 @@ from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
 from streams.agents.state_table import StateTable
 from streams.conversation.rules import Rules
+from streams.log_positions import log_ends
 from streams.settings import Settings
 from streams.workers.app import make_app
 
@@ -28,10 +29,6 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
     directory = AccountDirectory(settings)
     await directory.start()
     stack.push_async_callback(directory.stop)
-    prober = kafka.reader(settings)
-    await prober.start()
-    stack.push_async_callback(prober.stop)
-
     app = make_app(
         settings,
         "conversations",
@@ -46,7 +43,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
 
     async def open_partition(number: int) -> ConversationPartition:
         place = TopicPartition(settings.topic(EVENTS), number)
-        ends = await kafka.end_offsets(settings, prober, [place])
+        ends = await log_ends(settings, EVENTS)
         return ConversationPartition(settings, rules, outbox, log, _now, catch_up_to=ends[place])
 
     table = StateTable(app, "state", partitions=settings.partitions)

@@ -16,6 +16,7 @@ from sinks.errors import ArchiveUnavailable
 from streams import kafka
 from streams.agents.history import add_history_agent
 from streams.agents.sink_partition import Insert, SinkPartition
+from streams.log_positions import log_ends
 from streams.settings import Settings
 from streams.workers.app import make_app
 
@@ -25,9 +26,6 @@ log = structlog.get_logger()
 async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its ClickHouse client and reader started and put on the stack."""
     incarnation = await kafka.log_id(settings)
-    prober = kafka.reader(settings)
-    await prober.start()
-    stack.push_async_callback(prober.stop)
     client = connect(
         settings.clickhouse_url,
         user=settings.clickhouse_user,
@@ -48,7 +46,7 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         archive = archives[topic]
         mark = await archive.high_water_mark(partition)
         place = TopicPartition(topic, partition)
-        ends = await kafka.end_offsets(settings, prober, [place])
+        ends = await log_ends(settings, topic.removeprefix(settings.topic_prefix))
         refuse_if_ahead(mark, ends[place], topic=topic, partition=partition)
         return SinkPartition(
             partition,
