@@ -40,8 +40,7 @@ def with_rank(conversation: ConversationState, month: str, rank: int) -> Convers
     if rank in ranks:
         return conversation
     grown = {**conversation.months, month: tuple(sorted((*ranks, rank)))}
-    months = newest(grown, KEPT_MONTHS)
-    return conversation if months == conversation.months else conversation._replace(months=months)
+    return conversation._replace(months=newest(grown, KEPT_MONTHS))
 
 
 def with_rank_given(

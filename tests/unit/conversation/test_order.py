@@ -196,6 +196,13 @@ def test_an_event_that_changes_nothing_gives_back_the_same_objects(log: list[Eve
 
 
 @settings(deadline=None, max_examples=100)
+@given(st.lists(places(), max_size=30))
+def test_places_given_twice_are_held_by_the_same_in_any_order(log: list[Event]) -> None:
+    """Two workers gave the same rank to two conversations."""
+    the_same(states(log), states(log[::-1]))
+
+
+@settings(deadline=None, max_examples=100)
 @given(st.lists(places(), max_size=30), st.integers(0, 4))
 def test_never_more_conversations_than_the_limit_have_a_place_whatever_the_log_says(
     log: list[Event], limit: int
