@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     replication: int = Field(default=1, ge=1)
     embedded: bool = False
     """The broker is the embedded one: short session timeouts, no idempotent producer."""
+    kafka_session_seconds: float | None = Field(default=None, ge=2)
+    """How long a worker may be silent before its partitions go to another. None: Faust's 60 s, on
+    the embedded broker 4 s."""
     topic_prefix: str = ""
     """Put before every topic and group name: several pipelines on one Kafka, and tests."""
 

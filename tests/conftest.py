@@ -24,10 +24,16 @@ hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("developer", deadline=None)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
+TEST_KAFKA = os.environ.get("DM_TEST_KAFKA", "")
+"""`host:port` of a real broker to run the pipeline tests on. Topics get names of their own."""
+
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an embedded broker."""
+    """The address of an embedded broker, or of the Apache Kafka that DM_TEST_KAFKA names."""
+    if TEST_KAFKA:
+        yield TEST_KAFKA
+        return
     port = processes.free_port()
     child = start_broker(port, log_file=tmp_path_factory.mktemp("broker") / "broker.log")
     yield f"127.0.0.1:{port}"
@@ -40,7 +46,8 @@ def settings(broker: str, tmp_path: Path) -> Settings:
     return Settings(
         _env_file=None,
         kafka=broker,
-        embedded=True,
+        embedded=not TEST_KAFKA,
+        kafka_session_seconds=6 if TEST_KAFKA else None,
         partitions=4,
         topic_prefix=f"t{uuid.uuid4().hex[:8]}.",
         data_dir=tmp_path,

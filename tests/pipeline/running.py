@@ -47,7 +47,8 @@ class Running:
     def environment(self) -> dict[str, str]:
         return {
             "DM_KAFKA": self.settings.kafka,
-            "DM_EMBEDDED": "true",
+            "DM_EMBEDDED": str(self.settings.embedded),
+            "DM_KAFKA_SESSION_SECONDS": str(self.settings.kafka_session_seconds or 4),
             "DM_PARTITIONS": str(self.settings.partitions),
             "DM_TOPIC_PREFIX": self.settings.topic_prefix,
             "DM_CLICKHOUSE_URL": self.settings.clickhouse_url,

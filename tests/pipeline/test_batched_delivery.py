@@ -69,7 +69,8 @@ def start_worker(settings: Settings, path: Path, seed: int, limit: int) -> subpr
         log_file=path.with_suffix(".log"),
         environment={
             "DM_KAFKA": settings.kafka,
-            "DM_EMBEDDED": "true",
+            "DM_EMBEDDED": str(settings.embedded),
+            "DM_KAFKA_SESSION_SECONDS": str(settings.kafka_session_seconds or 4),
             "DM_PARTITIONS": "4",
             "DM_TOPIC_PREFIX": settings.topic_prefix,
         },
