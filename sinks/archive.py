@@ -18,9 +18,18 @@ from typing import Literal
 
 from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.insert import InsertContext
+from clickhouse_connect.driver.transform import NativeTransform
 
-from sinks.errors import ArchiveAhead, ArchiveError, ArchiveUnavailable, TooManyParts, classified
+from sinks.errors import (
+    ArchiveAhead,
+    ArchiveError,
+    ArchiveUnavailable,
+    DoesNotFit,
+    TooManyParts,
+    classified,
+)
 from sinks.rows import (
     EVENT_LOG,
     EVENTS,
@@ -106,44 +115,55 @@ class Archive:
     def _insert(self, partition: int, records: Sequence[LogRecord]) -> None:
         token = self.token(partition, records)
         if self._kind == "failures":
-            self._send(FAILURE_LOG, failure_columns(self._log, self._topic, records), token)
+            failures = failure_columns(self._log, self._topic, records)
+            self._send(FAILURE_LOG, self._packed(FAILURE_LOG, failures), token)
             return
         try:
-            self._insert_events(records, token, strict=False)
-        except DataError:
+            blocks = self._event_blocks(records, strict=False)
+        except DoesNotFit:
             # A value of a wrong type somewhere in the batch: find it, and let the rest pass.
-            # Nothing was sent, or only `events`, whose rows are told apart by identity.
-            try:
-                self._insert_events(records, token, strict=True)
-            except DataError as error:
-                raise classified(error, table=f"{self._database}.{EVENTS.table}") from None
-
-    def _insert_events(self, records: Sequence[LogRecord], token: str, *, strict: bool) -> None:
-        logged, happened = event_columns(self._log, self._topic, records, strict=strict)
+            blocks = self._event_blocks(records, strict=True)
         # This order: the mark is read from event_log, so a record must not be there before it is
         # in `events`. A materialized view would be filled after its source, and a crash between
         # the two would leave a hole that the mark skips for ever.
-        self._send(EVENTS, happened, token)
-        self._send(EVENT_LOG, logged, token)
+        for columns, block in zip((EVENTS, EVENT_LOG), blocks, strict=True):
+            self._send(columns, block, token)
 
-    def _send(self, columns: Columns, data: Data, token: str) -> None:
+    def _event_blocks(self, records: Sequence[LogRecord], *, strict: bool) -> tuple[bytes, bytes]:
+        logged, happened = event_columns(self._log, self._topic, records, strict=strict)
+        return self._packed(EVENTS, happened), self._packed(EVENT_LOG, logged)
+
+    def _packed(self, columns: Columns, data: Data) -> bytes:
+        """The insert statement and its rows, whole before anything is sent: a row that does not
+        fit must not be found when half of the batch is on its way."""
         if not data[0]:
+            return b""
+        context = InsertContext(
+            f"{self._database}.{columns.table}",
+            columns.names,
+            self._types[columns.table],
+            data,
+            column_oriented=True,
+            compression=self._client.write_compression,
+        )
+        block = b"".join(NativeTransform.build_insert(context))
+        if context.insert_exception is not None:
+            raise DoesNotFit(columns.table, context.column_name or "?") from None
+        return block
+
+    def _send(self, columns: Columns, block: bytes, token: str) -> None:
+        if not block:
             return
-        table = f"{self._database}.{columns.table}"
         try:
-            self._client.insert(
-                table,
-                data,
-                column_names=columns.names,
-                column_types=self._types[columns.table],
-                column_oriented=True,
+            self._client.raw_insert(
+                "",  # the statement stands before the rows
+                insert_block=block,
+                compression=self._client.write_compression,
                 settings={"insert_deduplication_token": token, "async_insert": 0},
             )
-        except DataError:
-            raise
         except (ClickHouseError, OSError) as error:
             # `from None`: the client's own text may quote a row.
-            raise classified(error, table=table) from None
+            raise classified(error, table=f"{self._database}.{columns.table}") from None
 
 
 async def insert_until_acknowledged(

@@ -5,7 +5,7 @@ Messages name table, column and code, never a value: a server's own text may quo
 
 import re
 
-from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, Error, OperationalError
+from clickhouse_connect.driver.exceptions import ClickHouseError, Error, OperationalError
 
 TOO_MANY_PARTS = 252
 
@@ -49,6 +49,13 @@ class ArchiveRefused(ArchiveError):
     """It would be refused again: a fault of ours, of the schema or of the rights. Stop."""
 
 
+class DoesNotFit(ArchiveRefused):
+    """A value is not of its column's type."""
+
+    def __init__(self, table: str, column: str) -> None:
+        super().__init__(f"a value does not fit into {table}, column {column}: nothing was sent")
+
+
 class ArchiveAhead(ArchiveError):
     """The archive knows offsets that the partition does not have (yet): another log."""
 
@@ -72,10 +79,7 @@ def _is_transport(error: Exception) -> bool:
     status = _STATUS.search(str(error))
     if status is not None:
         return int(status[1]) in _TRY_AGAIN_STATUS
-    # DataError is the client's own, before anything was sent; OSError covers closed sockets.
-    return isinstance(error, OSError) or (
-        isinstance(error, OperationalError) and not isinstance(error, DataError)
-    )
+    return isinstance(error, OSError | OperationalError)
 
 
 def _cause(error: Exception) -> str:

@@ -1,7 +1,6 @@
 -- For a ClickHouse server of your own: who may read what. The embedded one has no users.
 --
--- Run it once as an administrator, after `dmstream migrate`, and set the passwords:
---   clickhouse-client --param_analyst_password=... --param_sink_password=... < roles.sql
+-- Run it once as an administrator: clickhouse-client --multiquery < roles.sql
 --
 -- Analysts read the views and nothing else: these run with the rights of who made them (SQL
 -- SECURITY DEFINER), so no grant on the base tables is needed.
@@ -34,7 +33,9 @@ GRANT ALL ON dm.* TO dm_owner WITH GRANT OPTION;
 GRANT ALL ON dm_analytics.* TO dm_owner WITH GRANT OPTION;
 GRANT SET DEFINER ON * TO dm_owner;
 
-CREATE USER IF NOT EXISTS dm_analyst IDENTIFIED BY {analyst_password:String} DEFAULT ROLE dm_analyst SETTINGS PROFILE 'dm_analyst';
-CREATE USER IF NOT EXISTS dm_sink IDENTIFIED BY {sink_password:String} DEFAULT ROLE dm_sink;
-GRANT dm_analyst TO dm_analyst;
-GRANT dm_sink TO dm_sink;
+-- Then a user for each, for example:
+--   CREATE USER ana IDENTIFIED WITH sha256_password BY '...'
+--       DEFAULT ROLE dm_analyst SETTINGS PROFILE 'dm_analyst';
+--   GRANT dm_analyst TO ana;
+--   CREATE USER dm_history IDENTIFIED WITH sha256_password BY '...' DEFAULT ROLE dm_sink;
+--   GRANT dm_sink TO dm_history;

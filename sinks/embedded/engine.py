@@ -5,9 +5,12 @@ its own settings and database, and they run side by side; two calls on one conne
 other. Opening one takes 0.4 ms. So a request gets a fresh connection, and reads run beside inserts.
 """
 
+import os
+import sys
+import tempfile
 import threading
-from collections.abc import Generator, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from typing import Any
 import chdb
 
 from sinks.embedded.errors import EngineError, from_engine
+from sinks.embedded.statement import Insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +90,38 @@ class Connection:
             with suppress(Exception):  # a cancelled stream has nothing to tell
                 result.cancel()
 
-    def insert(self, statement: bytes, input_format: str, data: bytes) -> Statistics:
-        """`statement` is the INSERT up to, without, `FORMAT ...`; `data` is in that format.
+    def insert(self, insert: Insert) -> Statistics:
+        """Runs an INSERT that brings its rows along.
 
-        Not `query(statement + data)`: measured, chDB looks for the end of the statement inside
-        binary data and cuts it at a `;` (a Native block of 8,192 rows ended after 2,570).
+        They go by a file in memory. Two shorter ways were measured and are no good: in a
+        statement with its data (`query`) chDB looks for the end of the statement inside the data
+        and cuts binary rows at a `;`; and its streaming insert (`send_insert`), twice as fast,
+        passes by the engine's check for too many parts, so nothing would slow down a writer.
         """
-        try:
-            inserter = self._chdb.send_insert(statement, input_format)
-            try:
-                inserter.append(data)
-                result = inserter.finish()
-            except BaseException:
-                with suppress(Exception):
-                    inserter.cancel()
-                raise
-        except Exception as error:
-            raise from_engine(error) from error
-        return Statistics(
-            written_rows=result.rows_written,
-            written_bytes=result.bytes_written,
-            elapsed=result.elapsed,
-        )
+        with _in_memory(insert.data) as path:
+            _, statistics = self.query(
+                b"%s FROM INFILE '%s' COMPRESSION 'none' %s FORMAT %s"
+                % (insert.statement, path.encode(), insert.settings, insert.input_format.encode())
+            )
+        return statistics
 
     def close(self) -> None:
         self._chdb.close()
+
+
+@contextmanager
+def _in_memory(data: bytes) -> Iterator[str]:
+    """The path of a file with `data`, that this process alone can open."""
+    if sys.platform == "linux":
+        with os.fdopen(os.memfd_create("insert", os.MFD_CLOEXEC), "wb") as file:
+            file.write(data)
+            file.flush()
+            yield f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile() as named:
+            named.write(data)
+            named.flush()
+            yield named.name
 
 
 def _fetch(result: Any) -> bytes | None:

@@ -12,6 +12,8 @@ from typing import Protocol
 import orjson
 import structlog
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -26,6 +28,7 @@ from sinks.embedded.workers import Workers
 
 log = structlog.get_logger()
 
+_LOOPBACK = ["127.0.0.1", "localhost", "::1", "[::1]"]
 _LARGEST_BODY = 1024**3  # bytes; a batch of the sink is 16 MB
 _WORTH_PACKING = 1024  # bytes
 
@@ -38,13 +41,17 @@ class Port:
     runner: BaseRunner
     workers: Workers
 
-    def app(self) -> Starlette:
+    def app(self, *, host: str) -> Starlette:
+        """`host`: where it is bound. On loopback only loopback's names are taken as Host, so that
+        no web page can reach it by a name of its own that resolves to this machine."""
+        names = _LOOPBACK if host in _LOOPBACK else ["*"]
         return Starlette(
+            middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=names)],
             routes=[
                 Route("/ping", _healthy, methods=["GET", "HEAD"]),
                 Route("/replicas_status", _healthy, methods=["GET", "HEAD"]),
                 Route("/", self._answer, methods=["GET", "HEAD", "POST"]),
-            ]
+            ],
         )
 
     async def _answer(self, request: Request) -> Response:
@@ -52,6 +59,10 @@ class Port:
             return await _healthy(request)
         query_id = request.query_params.get("query_id", "")
         try:
+            if "origin" in request.headers:
+                # There are no passwords here: without this, any page open in a browser on this
+                # machine could send statements. Clients of databases send no Origin.
+                raise refusal(516, "AUTHENTICATION_FAILED", "Web pages are not answered.")
             body = await _body(request)
             # Off the loop: unpacking 16 MB would hold up the other connections.
             call = await asyncio.to_thread(

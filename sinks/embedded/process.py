@@ -45,7 +45,7 @@ def serve(data: Path, *, host: str, port: int, read_only_port: int) -> None:
         ]
         _keep_scratch_inside(data)
         confined = confine(data.resolve())
-        clean = asyncio.run(_serve(data, listeners, confined=confined))
+        clean = asyncio.run(_serve(data, host, listeners, confined=confined))
     if not clean:
         os._exit(0)  # an engine thread still runs; waiting for it would never end
 
@@ -106,7 +106,7 @@ class _Listening(uvicorn.Server):
         yield
 
 
-async def _serve(data: Path, listeners: list[socket.socket], *, confined: bool) -> bool:
+async def _serve(data: Path, host: str, listeners: list[socket.socket], *, confined: bool) -> bool:
     """True if the engine was closed in order."""
     # After `confine`: importing the engine starts its threads.
     import structlog  # noqa: PLC0415
@@ -123,7 +123,7 @@ async def _serve(data: Path, listeners: list[socket.socket], *, confined: bool) 
         raise StartError(f"the engine can't open {data}: {error.text}") from error
     full = Port(engine, Runner(engine), Workers(_STATEMENTS))
     analysts = Port(engine, ReadOnlyRunner(engine), Workers(_ANALYST_STATEMENTS))
-    servers = [_Listening(_config(port)) for port in (full, analysts)]
+    servers = [_Listening(_config(port, host)) for port in (full, analysts)]
 
     loop = asyncio.get_running_loop()
 
@@ -152,9 +152,9 @@ def _close(ports: tuple["Port", "Port"]) -> bool:
     return True
 
 
-def _config(port: "Port") -> uvicorn.Config:
+def _config(port: "Port", host: str) -> uvicorn.Config:
     return uvicorn.Config(
-        port.app(),
+        port.app(host=host),
         http="httptools",
         loop="asyncio",
         lifespan="off",

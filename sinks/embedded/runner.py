@@ -82,7 +82,7 @@ class BaseRunner(ABC):
         with ExitStack() as stack:
             connection = self._open(call, parsed, stack)
             if isinstance(parsed, statement.Insert):
-                done = connection.insert(parsed.statement, parsed.input_format, parsed.data)
+                done = connection.insert(parsed)
                 return Answer(call.default_format, b"", done)
             output_format = parsed.output_format or call.default_format
             if parsed.is_select and output_format in STREAMABLE and not call.whole:

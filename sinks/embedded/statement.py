@@ -4,6 +4,7 @@ No parser: what may run is decided by the engine's own (see guard).
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _TOKEN = re.compile(
@@ -15,6 +16,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_FORMAT_NAME = re.compile(rb"\s*(\w+)[ \t;]*\r?\n?")
+_BEFORE_NAMES = frozenset({b"INTO", b"TABLE", b"FUNCTION", b".", b"AS"})
 _READS = frozenset({b"SELECT", b"WITH", b"FROM"})
 
 
@@ -23,7 +26,9 @@ class Insert:
     """An INSERT that brings its rows along."""
 
     statement: bytes
-    """Up to, without, FORMAT or VALUES."""
+    """Up to, without, SETTINGS, FORMAT or VALUES."""
+    settings: bytes
+    """Its SETTINGS clause, or nothing."""
     input_format: str
     data: bytes
 
@@ -57,50 +62,48 @@ def _first_word(sql: bytes) -> bytes:
 
 def _insert(sql: bytes, default_format: str) -> Insert | None:
     """None for INSERT ... SELECT and INSERT ... FROM INFILE: nothing follows the statement."""
+    settings = 0  # where a SETTINGS clause begins
+
+    def split(end: int) -> tuple[bytes, bytes]:
+        return (sql[:settings], sql[settings:end]) if settings else (sql[:end], b"")
+
+    for word, start, end in _keywords(sql):
+        match word:
+            case b"SELECT" | b"WITH" | b"FROM" | b"WATCH":
+                return None
+            case b"SETTINGS":
+                settings = start
+            case b"VALUES":
+                return Insert(*split(start), "Values", sql[end:])
+            case b"FORMAT":
+                name = _FORMAT_NAME.match(sql, end)
+                if name is not None:
+                    return Insert(*split(start), name[1].decode(), sql[name.end() :])
+    return Insert(*split(len(sql)), default_format, b"")
+
+
+def _output_format(sql: bytes) -> str | None:
+    """The last `FORMAT name`."""
+    found: str | None = None
+    for word, _, end in _keywords(sql):
+        if word == b"FORMAT" and (name := _FORMAT_NAME.match(sql, end)) is not None:
+            found = name[1].decode()
+    return found
+
+
+def _keywords(sql: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Words outside of parentheses, in capitals, with where they stand; without those that can
+    only be names: a table may be called `format` or `values`."""
     depth = 0
     previous = b""
     for token in _TOKEN.finditer(sql):
         if token["space"]:
             continue
-        word = token[0].upper()
-        if word == b"(":
+        text = token[0].upper()
+        if text == b"(":
             depth += 1
-        elif word == b")":
+        elif text == b")":
             depth -= 1
-        # A table may be called `format` or `values`: after INTO, TABLE or a dot stands a name.
-        elif (
-            depth == 0 and token["word"] and previous not in (b"INTO", b"TABLE", b"FUNCTION", b".")
-        ):
-            if word in (b"SELECT", b"WITH", b"WATCH", b"FROM"):
-                return None
-            if word == b"VALUES":
-                return Insert(sql[: token.start()], "Values", sql[token.end() :])
-            if word == b"FORMAT":
-                name = re.compile(rb"\s*(\w+)[ \t;]*\r?\n?").match(sql, token.end())
-                if name is not None:
-                    statement, data = sql[: token.start()], sql[name.end() :]
-                    return Insert(statement, name[1].decode(), data)
-        previous = word
-    return Insert(sql, default_format, b"")
-
-
-def _output_format(sql: bytes) -> str | None:
-    """The last `FORMAT name` outside of parentheses."""
-    depth = 0
-    after_format = False
-    found: str | None = None
-    for token in _TOKEN.finditer(sql):
-        if token["space"]:
-            continue
-        if token[0] == b"(":
-            depth += 1
-            after_format = False
-        elif token[0] == b")":
-            depth -= 1
-        elif depth == 0 and token["word"]:
-            if after_format:
-                found = token["word"].decode()
-            after_format = token["word"].upper() == b"FORMAT"
-        else:
-            after_format = False
-    return found
+        elif depth == 0 and token["word"] and previous not in _BEFORE_NAMES:
+            yield text, token.start(), token.end()
+        previous = text

@@ -110,14 +110,18 @@ SELECT
         if(s.is_deleted, '', s.message.14),
         'Array(Tuple(type String, platform_type String, url String, title String, id String))'
     ) AS attachments,
-    arrayMap(
-        change -> (change.1, change.5),
-        arrayFilter(
-            (change, place) -> NOT change.3
-                AND (place = length(s.reaction_changes) OR s.reaction_changes[place + 1].1 != change.1),
-            s.reaction_changes,
-            arrayEnumerate(s.reaction_changes)
+    -- The last change of each person, if it put a reaction there.
+    CAST(
+        arrayMap(
+            change -> (change.1, change.5),
+            arrayFilter(
+                (change, place) -> NOT change.3
+                    AND (place = length(s.reaction_changes) OR s.reaction_changes[place + 1].1 != change.1),
+                s.reaction_changes,
+                arrayEnumerate(s.reaction_changes)
+            )
         )
+        AS Array(Tuple(person_id String, emoji String))
     ) AS reactions,
     JSONExtractString(s.message.16, 'reply_to_message_id') AS reply_to_message_id,
     s.message.15 AS origin,

@@ -4,7 +4,7 @@ import typer
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from sinks import clickhouse, migrate
-from sinks.errors import classified
+from sinks.errors import ArchiveUnavailable, classified
 from streams.settings import Settings
 
 
@@ -19,7 +19,12 @@ def migrate_command() -> None:
     except migrate.MigrationError as error:
         raise _stopped(str(error)) from error
     except ClickHouseError as error:
-        told = classified(error, table=settings.clickhouse_url)
+        told = classified(error, table=settings.clickhouse_database)
+        if isinstance(told, ArchiveUnavailable):
+            raise _stopped(
+                f"no answer from {settings.clickhouse_url} ({type(error).__name__}): "
+                "start `dmstream up`, or set DM_CLICKHOUSE_URL"
+            ) from error
         raise _stopped(f"the migration stopped: {told}") from error
     for name in applied:
         typer.echo(f"applied {name}")

@@ -1,0 +1,124 @@
+"""The log's incarnations: read back in order, each event once, and dropped when contained."""
+
+import asyncio
+import uuid
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from schemas.topics import EventHeader
+from sinks import completeness
+from sinks.archive import Archive, LogRecord
+from sinks.incarnations import Archived, drop_superseded, incarnations, read_back
+from tests.conftest import ClickHouse
+from tests.pipeline.test_archive import record
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture
+def database(embedded_clickhouse: ClickHouse) -> str:
+    return embedded_clickhouse.migrated()
+
+
+@pytest.fixture(scope="module")
+def client(embedded_clickhouse: ClickHouse) -> Client:
+    return embedded_clickhouse.connect()
+
+
+def moved(given: LogRecord, partition: int, offset: int, origin: str = "") -> LogRecord:
+    headers = [(EventHeader.RESTORED_FROM, origin.encode())] if origin else []
+    return LogRecord(partition, offset, given.timestamp_ms, given.key, given.value, headers)
+
+
+def store(
+    client: Client, database: str, log: str, partition: int, records: list[LogRecord]
+) -> None:
+    archive = Archive(client, log=log, topic="dm.events.v1", database=database)
+    asyncio.run(archive.insert(partition, records))
+
+
+def restored(archived: list[Archived], partition: int = 0) -> list[LogRecord]:
+    return [
+        LogRecord(partition, offset, 0, key, value, [(EventHeader.RESTORED_FROM, origin.encode())])
+        for offset, (key, value, origin) in enumerate(archived)
+    ]
+
+
+def test_an_empty_archive_gives_nothing(client: Client, database: str) -> None:
+    assert list(read_back(client, database=database)) == []
+    assert drop_superseded(client, "any", database=database) == []
+
+
+def test_every_event_comes_back_once_in_the_order_of_its_log(client: Client, database: str) -> None:
+    events = [record(n, profile=f"p{n % 2}") for n in range(8)]
+    # Told twice on the first log; one unreadable record; the second log begins with the first's.
+    store(client, database, "first", 1, [moved(events[1], 1, 0), moved(events[3], 1, 1)])
+    store(client, database, "first", 0, [
+        moved(events[0], 0, 0), moved(events[2], 0, 1), moved(events[0], 0, 2),
+        LogRecord(0, 3, 0, b"p0", b"not json", ()), moved(events[4], 0, 4),
+    ])  # fmt: skip
+    store(client, database, "second", 0, [
+        moved(events[2], 0, 0, "first/0/1"), moved(events[6], 0, 1), moved(events[6], 0, 2),
+    ])  # fmt: skip
+    store(
+        client, database, "first", 0, [moved(events[2], 0, 1), moved(events[0], 0, 2)]
+    )  # a zombie
+
+    assert incarnations(client, database=database) == ["first", "second"]
+    assert list(read_back(client, database=database)) == [
+        (events[n].key, events[n].value, origin)
+        for n, origin in [
+            (0, "first/0/0"), (2, "first/0/1"), (4, "first/0/4"),
+            (1, "first/1/0"), (3, "first/1/1"), (6, "second/0/1"),
+        ]
+    ]  # fmt: skip
+
+
+def test_an_older_log_goes_only_when_the_current_one_has_all_of_it(
+    client: Client, database: str
+) -> None:
+    events = [record(n) for n in range(5)]
+    store(client, database, "old", 0, [moved(e, 0, n) for n, e in enumerate(events[:4])])
+    store(client, database, "old", 0, [LogRecord(0, 4, 0, None, b"unreadable", ())])
+    back = restored(list(read_back(client, database=database)))
+    store(client, database, "new", 0, back[:-1])
+    assert drop_superseded(client, "new", database=database) == []
+    assert incarnations(client, database=database) == ["old", "new"]
+
+    store(client, database, "new", 0, [*back[-1:], moved(events[4], 0, 4)])
+    assert drop_superseded(client, "unknown", database=database) == []
+    assert drop_superseded(client, "new", database=database) == ["old"]
+    assert incarnations(client, database=database) == ["new"]
+    assert [value for _, value, _ in read_back(client, database=database)] == [
+        event.value for event in events
+    ]
+
+
+def test_three_restarts_double_nothing(client: Client, database: str) -> None:
+    """Invariant 10, over incarnations: what analysts see stays the same, the log stays whole."""
+    profile = uuid.uuid4().hex
+    store(client, database, "log 0", 0, [record(n, profile=profile) for n in range(50)])
+    views = f"{database}_analytics"
+    before = client.query(f"SELECT * FROM {views}.messages ORDER BY message_id").result_rows
+    for restart in (1, 2, 3):
+        back = restored(list(read_back(client, database=database)))
+        assert len(back) == 50
+        store(client, database, f"log {restart}", 0, back)
+        assert (
+            client.query(f"SELECT * FROM {views}.messages ORDER BY message_id").result_rows
+            == before
+        )
+        if restart != 2:  # one restart died before it cleaned up
+            drop_superseded(client, f"log {restart}", database=database)
+    [report] = completeness.check(client, database=database)
+    assert (report.log, report.rows, report.missing) == ("log 3", 50, 0)
+
+
+def test_a_long_log_is_read_as_a_stream(client: Client, database: str) -> None:
+    for part in range(3):
+        first = part * 20_000
+        store(client, database, "long", 0, [record(n) for n in range(first, first + 20_000)])
+    stream = read_back(client, database=database)
+    offsets = [int(origin.rpartition("/")[2]) for _, _, origin in stream]
+    assert offsets == list(range(60_000))

@@ -1,0 +1,77 @@
+"""The migration files themselves."""
+
+import re
+
+from schemas.events import event_json_schema
+from sinks.migrate import Migration, business_defaults, migrations
+from sinks.rows import EVENT_LOG, EVENTS, FAILURE_LOG
+from streams.settings import Settings
+
+VALUES = {"database": "dm", "analytics": "dm_analytics", "on_cluster": "", "replicated": ""}
+
+
+def test_the_files_are_numbered_without_gaps() -> None:
+    numbers = [int(migration.name[:4]) for migration in migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_every_statement_can_be_run_twice() -> None:
+    for migration in migrations():
+        for statement in migration.statements(VALUES):
+            assert re.match(
+                r"CREATE TABLE IF NOT EXISTS |CREATE OR REPLACE VIEW |INSERT INTO dm\.defaults ",
+                statement,
+            )
+
+
+def test_every_table_and_view_takes_a_cluster() -> None:
+    values = VALUES | {"on_cluster": "ON CLUSTER c", "replicated": "Replicated"}
+    for migration in migrations():
+        for statement in migration.statements(values):
+            if statement.startswith("CREATE"):
+                assert "ON CLUSTER c" in statement.split("\n", 1)[0]
+            if "ENGINE" in statement:
+                assert "ENGINE = ReplicatedReplacingMergeTree" in statement
+
+
+def test_the_writer_fills_columns_that_the_tables_have() -> None:
+    [base] = [migration for migration in migrations() if migration.name == "0001_base_tables"]
+    tables = {
+        re.search(r"EXISTS dm\.(\w+)", statement)[1]: statement  # type: ignore[index]
+        for statement in base.statements(VALUES)
+        if statement.startswith("CREATE TABLE")
+    }
+    for columns in (EVENT_LOG, EVENTS, FAILURE_LOG):
+        assert len(columns.names) == len(columns.types) == len(set(columns.names))
+        for name in columns.names:
+            assert re.search(rf"^    {name} ", tables[columns.table], re.MULTILINE), (
+                columns.table,
+                name,
+            )
+        assert "non_replicated_deduplication_window = 10000" in tables[columns.table]
+
+
+def test_every_kind_that_the_views_read_is_in_the_vocabulary() -> None:
+    """A kind that is written wrong in SQL would be an empty number, not an error."""
+    known = set(re.findall(r"dm\.([a-z_]+\.[a-z_]+)\.v1", str(event_json_schema())))
+    read = set()
+    for migration in migrations():
+        for clause in re.findall(r"kind (?:=|IN) (?:'[a-z_.]+'|\([^)]*\))", migration.text):
+            read |= set(re.findall(r"'([a-z_]+\.[a-z_]+)'", clause))
+    assert len(read) >= 15
+    assert read <= known
+
+
+def test_a_comment_holds_no_statement_and_a_semicolon_inside_a_line_ends_none() -> None:
+    text = "-- one; two;\nSELECT ';x; y', 1;\nSELECT 1;\n\n-- the end\n"
+    assert len(list(Migration("x", text).statements({}))) == 2
+
+
+def test_the_defaults_are_those_of_the_settings() -> None:
+    settings = Settings(_env_file=None)
+    defaults = business_defaults(
+        monthly_limit=settings.monthly_limit, month_zone=settings.month_zone
+    )
+    [base] = [migration for migration in migrations() if migration.name == "0001_base_tables"]
+    for name, value in defaults.items():
+        assert f"('{name}', '{value}', 0)" in base.text
