@@ -2,7 +2,7 @@
 
 import time
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from streams import kafka
@@ -18,7 +18,14 @@ async def log_ends(settings: Settings, *topics: str) -> dict[TopicPartition, int
     last batch's first offset plus one (measured: 109 where 145 was right). The high-water mark
     that comes with a fetch is right on every broker, so this needs not know which one it asks.
     """
-    consumer = kafka.reader(settings, *topics, from_start=False)
+    consumer = AIOKafkaConsumer(
+        *[settings.topic(name) for name in topics],
+        **kafka.connection(settings),
+        auto_offset_reset="latest",
+        enable_auto_commit=False,
+        # There is most often nothing to fetch: the broker shall say so at once.
+        fetch_max_wait_ms=20,
+    )
     await consumer.start()
     try:
         partitions: set[TopicPartition] = consumer.assignment()

@@ -13,7 +13,6 @@ from streams.settings import Settings
 
 CONVERSATIONS_GROUP = "dmstream-conversations"
 HISTORY_GROUP = "dmstream-history"
-_LOOK_EVERY_SECONDS = 0.3
 
 
 class NotCaughtUpError(RuntimeError):
@@ -65,6 +64,7 @@ async def catch_up(
     *,
     progress: Callable[[int, int], None],
     patience_seconds: float,
+    every_seconds: float = 0.3,
 ) -> Behind:
     """Returns once nothing is left. Raises NotCaughtUpError after `patience_seconds` in which
     nothing came closer.
@@ -86,4 +86,4 @@ async def catch_up(
                 f"for {patience_seconds:.0f} s none more was: look into the workers' logs, and at "
                 "`dmstream doctor`"
             )
-        await asyncio.sleep(_LOOK_EVERY_SECONDS)
+        await asyncio.sleep(every_seconds)

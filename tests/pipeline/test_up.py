@@ -70,12 +70,18 @@ class Place:
         return found
 
     def counts(self) -> dict[str, int]:
-        """What analysts see, over the read-only port."""
+        """What analysts see, over the read-only port: how many, and a digest of each message."""
         client = clickhouse_connect.get_client(port=self.ports[2])
+        questions = {
+            view: f"SELECT count() FROM dm_analytics.{view}"
+            for view in ("messages", "conversations", "failed_events")
+        }
+        questions["digest"] = (
+            "SELECT sum(cityHash64(toString(tuple(*)))) FROM dm_analytics.messages"
+        )
         try:
             return {
-                view: int(client.query(f"SELECT count() FROM dm_analytics.{view}").first_row[0])
-                for view in ("messages", "conversations", "failed_events")
+                name: int(client.query(sql).result_rows[0][0]) for name, sql in questions.items()
             }
         finally:
             client.close()

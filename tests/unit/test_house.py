@@ -59,3 +59,14 @@ def test_the_readme_names_every_command() -> None:
     readme = (ROOT / "README.md").read_text()
     for command in COMMANDS:
         assert f"| `dmstream {command}" in readme
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    named = re.findall(
+        r"[`(]((?:streams|schemas|sinks|docs|data)/[\w./-]+|CHANGELOG\.md|docker-compose\.yml)[`)]",
+        (ROOT / "README.md").read_text(),
+    )
+    assert len(named) > 8
+    made_by_running = {"data/", "data/secrets.env"}
+    missing = [name for name in set(named) - made_by_running if not (ROOT / name).exists()]
+    assert not missing
