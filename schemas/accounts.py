@@ -17,8 +17,6 @@ class AccountRecord(Model):
     origin: Literal["auto", "command"] = "command"
     """`auto`: registered by its first webhook."""
     linked_at: Instant
-    accounts: tuple[str, ...] = ()
-    """`<platform>:<account id>` seen or linked under this reference."""
 
 
 def account_key(provider: Provider, reference: str) -> str:

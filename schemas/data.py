@@ -1,6 +1,6 @@
 """What the events carry: one shape a family of kinds. Absent values are left out of the JSON."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
@@ -75,7 +75,11 @@ class Message(InConversation):
     app_id: str | None = None
     """Sent: the app that sent it, where the platform tells."""
     command_id: str | None = None
-    """Sent: the command of ours that it fulfils (from the echo's metadata or the send's answer)."""
+    """Sent: the command of ours that it fulfils (from the echo's metadata or the send's answer).
+
+    dmstream's sends carry the metadata `dm:<command_id>` and Messenger's echo gives it back; the
+    metadata of other apps has no such mark and is left out.
+    """
     origin: Literal["api", "auto", "elsewhere"] | None = None
     """Sent: by a command (`api`, `auto`), or by the user outside of dmstream (`elsewhere`)."""
 
@@ -158,27 +162,37 @@ class Send(InConversation):
     origin: Literal["api", "auto"] = "api"
 
 
+Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+"""`2026-11`, in the profile's zone."""
+
+
 class SendAccepted(Send):
     text: str | None = None
     media_urls: tuple[str, ...] = ()
     human_agent: bool = False
     """A person wrote it: Meta's HUMAN_AGENT tag may be used."""
-    month: str
-    """`2026-11`, in the profile's zone."""
-    rank: int
+    month: Month
+    rank: int = Field(ge=1)
     """The conversation's place in the profile's month; taken at acceptance, kept if it fails."""
     expires_at: Instant
     """Not attempted at or after this instant."""
     window_expires_at: Instant | None = None
+    echo_by_text: bool = False
+    """Its echo may be recognised by its text. Decided once: only text without media, and only
+    while few sends of the conversation are open, so that a conversation's state stays small."""
 
 
 class SendRejected(Send):
+    """The ids are empty, and `provider` absent, where the command names nothing that we know."""
+
+    provider: Provider | None = None  # type: ignore[assignment]
     reason: str
     message: str
     expires_at: Instant | None = None
     """`reply_window_closed`: when the window ended."""
     opens_at: Instant | None = None
-    """`monthly_limit_reached`: the start of the next month."""
+    """`monthly_limit_reached`: the start of the next month. `thread_controlled_elsewhere`: when a
+    send is let through again to see whether control came back."""
 
 
 class SendAttempted(Send):
@@ -200,6 +214,8 @@ class SendFailed(Send):
 class SendUnknown(Send):
     """It may have been delivered. An echo resolves it; it is never sent again blindly."""
 
+    text: str | None = None
+    """As it was accepted: the message that an earlier echo turns out to be is written with it."""
     reason: str
     message: str
     attempts: int = 0
@@ -212,7 +228,7 @@ class ConversationStarted(InConversation):
 class ConversationActivated(InConversation):
     """The conversation took its place in the profile's month. Derived; the rank is decided once."""
 
-    month: str
+    month: Month
     rank: int = Field(ge=1)
     cause_id: str
     """The message or accepted send that made it active."""
@@ -262,7 +278,7 @@ class LimitChanged(Model):
 
 
 class LimitReached(Model):
-    month: str
+    month: Month
     share: Literal[80, 100]
     """Per cent of the limit."""
     count: int

@@ -11,7 +11,8 @@ class Failure:
     """One failure. `message` says what happened and what to do; never a message text or a secret.
 
     Reasons in use: `unreadable` (not JSON), `not_an_object`, `unknown_shape`, `missing_account`,
-    `bad_value`, `unknown_provider`, `unknown_account`, `invalid_event`, `invalid_command`.
+    `bad_value`, `unknown_provider`, `unknown_account`, `invalid_event`, `invalid_command`,
+    `reader_fault` (an error of dmstream's own; mend it, then replay).
     """
 
     stage: Stage

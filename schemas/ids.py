@@ -19,17 +19,44 @@ def event_id(provider: Provider, account_id: str, kind: str, *parts: str) -> str
 
     | kind | parts |
     |---|---|
-    | message, postback | platform message id |
+    | message | platform message id |
+    | postback | platform message id, else correspondent, time, title |
     | deleted | platform message id |
-    | edited | platform message id, number of the edit (or a hash of the text) |
-    | reaction | message id, person, `added` or `removed`, emoji, time |
+    | edited | platform message id, number of the edit (else `text:` and a hash, else `at:` time) |
+    | reaction | message id, person, `added` or `removed`, emoji (else its name), time |
     | read, delivered | correspondent, by, message id or watermark in ms |
-    | typing | correspondent, by, time in ms |
-    | referral, thread | correspondent, name, time in ms, what else tells two apart |
+    | typing | correspondent, by, time |
+    | referral | correspondent, source, time, type, ref, advert |
+    | thread | correspondent, Meta's event key, time, new owner, previous owner, who asks |
     | unrecognised | hash of the item |
-    | activated | profile, conversation, month |
-    | started | profile, conversation |
-    | accepted, rejected, attempted, failed, unknown | command id (and attempt) |
+    | linked, unlinked | platform, time (account: the provider's reference if it names no other) |
+    | registered, messaging_activated | none (account: the provider's reference) |
+    | attempted, failed, unknown | command id (and attempt) |
+
+    A time is in milliseconds; it is empty where only the receipt tells it, since two receipts of
+    one happening must give one id.
     """
-    text = _SEPARATOR.join((provider, account_id, kind, *parts))
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+    return _digest(provider, account_id, kind, *parts)
+
+
+def profile_event_id(profileid: str, kind: str, *parts: str) -> str:
+    """32 hex digits naming something that happened to a profile, not on a platform.
+
+    One account may be linked under several profiles: what we decide for one of them must not
+    carry the id of what we decide for another. Kinds and parts in use:
+
+    | kind | parts |
+    |---|---|
+    | started | conversation |
+    | activated | conversation, month, rank (another allocation is another happening) |
+    | limit_reached | month, share, limit |
+    | account_linked | provider, platform, account: linked by its first webhook |
+    | accepted, rejected | command id |
+    | an event type | command id (and what tells two of one command apart) |
+    """
+    return _digest("", profileid, kind, *parts)
+
+
+def _digest(*parts: str) -> str:
+    text = _SEPARATOR.join(parts)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

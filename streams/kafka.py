@@ -40,21 +40,21 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def producer(settings: Settings, *, linger_ms: int = 2) -> AIOKafkaProducer:
+def producer(settings: Settings, *, linger_ms: int = 2, **options: Any) -> AIOKafkaProducer:
     """A producer whose acknowledgement means: durable on all in-sync replicas.
 
     Idempotent except on the embedded broker, which has no idempotent producer (it answers
-    InitProducerId with an error).
+    InitProducerId with an error). `options` are aiokafka's own and win over ours.
     """
-    return AIOKafkaProducer(
-        **connection(settings),
-        acks="all",
-        enable_idempotence=not settings.embedded,
-        linger_ms=linger_ms,
-        compression_type="lz4",
-        max_batch_size=_MAX_BATCH_BYTES,
-        max_request_size=_MAX_REQUEST_BYTES,
-    )
+    ours = {
+        "acks": "all",
+        "enable_idempotence": not settings.embedded,
+        "linger_ms": linger_ms,
+        "compression_type": "lz4",
+        "max_batch_size": _MAX_BATCH_BYTES,
+        "max_request_size": _MAX_REQUEST_BYTES,
+    }
+    return AIOKafkaProducer(**connection(settings), **(ours | options))
 
 
 def reader(settings: Settings, *topics: str, from_start: bool = True) -> AIOKafkaConsumer:

@@ -22,10 +22,19 @@ class Settings(BaseSettings):
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, comma separated."""
     clickhouse_url: str = "http://127.0.0.1:18123"
+    clickhouse_read_only_url: str = "http://127.0.0.1:18124"
+    """Where analysts connect: the embedded server's second port. Refuses whatever writes."""
     clickhouse_user: str = "default"
     clickhouse_password: SecretStr = SecretStr("")
     clickhouse_database: str = "dm"
     """Base tables. The views for analysts are in `dm_analytics`."""
+    clickhouse_read_only_user: str = "default"
+    clickhouse_read_only_password: SecretStr = SecretStr("")
+    clickhouse_cluster: str = ""
+    """Tables are made replicated, on all servers of this cluster; empty for a single server."""
+    clickhouse_connect_seconds: int = Field(default=5, ge=1)
+    clickhouse_answer_seconds: int = Field(default=60, ge=1)
+    """After it an insert's fate is unknown, and it is sent again under its token."""
 
     # Kafka
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -52,8 +61,17 @@ class Settings(BaseSettings):
     meta_app_ids: Annotated[tuple[str, ...], NoDecode] = ()
     """The Meta apps that are ours, comma separated: thread control is told by them."""
     x_consumer_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    webhook_tolerance_seconds: int = 300
-    """How far a signed time may be from ours."""
+    webhook_tolerance_seconds: int = Field(default=300, ge=0)
+    """How far the time that comes with a signature may be from ours. 0: unchecked."""
+    publish_timeout_seconds: float = Field(default=4.0, gt=0)
+    """A webhook that the broker has not acknowledged by then is answered 503. Below the shortest
+    patience among the platforms, Meta's 5 s, so that they hear our answer."""
+    request_timeout_seconds: float = Field(default=10.0, gt=0)
+    """A request must have arrived whole by then, else 408: slow senders hold nothing for long."""
+    max_in_flight_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
+    """Bodies read and not yet acknowledged, all together; above it webhooks are answered 503."""
+    shutdown_grace_seconds: int = Field(default=10, ge=1)
+    """How long requests under way may take once the gateway was asked to stop."""
 
     # Rules whose numbers are settings (docs/rules)
     auto_register: bool = True

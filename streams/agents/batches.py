@@ -115,5 +115,6 @@ def batch_transport(app: faust.App, topics: frozenset[str]) -> Any:
 
 def deliver_in_batches(app: faust.App, topics: frozenset[str], limit: int = BATCH_LIMIT) -> None:
     """Makes `app` deliver `topics` in batches of up to `limit` records of one partition."""
-    app.conf.ConsumerScheduler = batch_scheduler(topics, limit)
+    conf: Any = app.conf  # its setters are made by decorators that hide their types
+    conf.ConsumerScheduler = batch_scheduler(topics, limit)
     app.transport = batch_transport(app, topics)

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.base import rfc3339
 from schemas.failures import Failure
-from schemas.topics import FailureHeader
+from schemas.topics import FailureHeader, WebhookHeader
 
 
 def failure_headers(
@@ -14,10 +14,15 @@ def failure_headers(
 ) -> list[tuple[str, bytes]]:
     """Headers of a failure of `record`; the record's own headers come along untouched.
 
-    The id is a pure function of where the record lies and what is wrong with it, so a record that
-    is read twice fails once.
+    The id is a pure function of where the record lay at first and what is wrong with it, so a
+    record that is read twice, or replayed in vain, is one failure.
     """
-    where = f"{log}/{record.topic}/{record.partition}/{record.offset}"
+    replayed = dict(record.headers).get(WebhookHeader.REPLAYED_FROM)
+    where = (
+        replayed.decode(errors="replace")
+        if replayed
+        else f"{log}/{record.topic}/{record.partition}/{record.offset}"
+    )
     text = f"{where}/{failure.stage}/{failure.reason}/{failure.message}"
     identity = blake2b(text.encode(), digest_size=16).hexdigest()
     own = {

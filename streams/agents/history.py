@@ -7,6 +7,7 @@ from typing import Any
 import faust
 
 from schemas.topics import EVENTS, FAILURES
+from sinks.archive import LogRecord
 from streams.agents.batches import BatchSchema
 from streams.agents.sink_partition import SinkPartition
 from streams.settings import Settings
@@ -33,7 +34,14 @@ def add_history_agent(app: faust.App, settings: Settings, open_sink: OpenSink) -
             where = (event.message.topic, event.message.partition)
             if where not in sinks:
                 sinks[where] = await open_sink(*where)
-            await sinks[where].put(event.value, _acknowledge(stream, event))
+            records = [_log_record(record) for record in event.value]
+            await sinks[where].put(records, _acknowledge(stream, event))
+
+
+def _log_record(record: Any) -> LogRecord:
+    return LogRecord(
+        record.partition, record.offset, record.timestamp, record.key, record.value, record.headers
+    )
 
 
 def _acknowledge(stream: Any, event: Any) -> Callable[[], Awaitable[Any]]:

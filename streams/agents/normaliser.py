@@ -70,34 +70,24 @@ class Normaliser:
                 "causationid": origin,
             }
         )
-        if reference and self.settings.auto_register:
-            self._register(provider, reference, known, traced)
+        if reference and known is None:
+            self._register(provider, reference, traced)
         self._write(traced)
 
-    def _register(
-        self, provider: Provider, reference: str, known: AccountRecord | None, cause: Event
-    ) -> None:
-        account_id: str = getattr(cause.data, "account_id", "")
-        if cause.platform is None or not account_id or cause.type == "dm.account.unlinked.v1":
+    def _register(self, provider: Provider, reference: str, cause: Event) -> None:
+        """The profile first, then what told of it: links follow from messages, in the core."""
+        if cause.type == "dm.account.unlinked.v1":
             return
-        link = f"{cause.platform}:{account_id}"
-        if known and link in known.accounts:
-            return
-        if known is None:
-            known = AccountRecord(
-                provider=provider, reference=reference, profileid=cause.profileid,
-                origin="auto", linked_at=cause.time,
-            )  # fmt: skip
-            for event in registration.profile_events(provider, reference, cause):
-                self._write(event)
-        self._write(
-            registration.account_event(provider, reference, cause.platform, account_id, cause)
-        )
-        known = known.model_copy(update={"accounts": (*known.accounts, link)})
+        record = AccountRecord(
+            provider=provider, reference=reference, profileid=cause.profileid,
+            origin="auto", linked_at=cause.receivedat,
+        )  # fmt: skip
+        for event in registration.profile_events(provider, reference, cause):
+            self._write(event)
         key = account_key(provider, reference)
-        self.directory.put(key, known)
+        self.directory.put(key, record)
         self.outbox.add(
-            self.settings.topic(ACCOUNTS), key.encode(), known.model_dump_json().encode()
+            self.settings.topic(ACCOUNTS), key.encode(), record.model_dump_json().encode()
         )
 
     def _write(self, event: Event) -> None:

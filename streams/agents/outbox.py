@@ -5,7 +5,7 @@ costs a tenth (measured, docs/performance.md).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from aiokafka.partitioner import murmur2
 
 log = structlog.get_logger()
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
 Sleep = Callable[[float], Awaitable[None]]
 
 _FIRST_WAIT_SECONDS = 0.2
@@ -55,13 +55,13 @@ class Outbox:
         topic: str,
         key: bytes | None,
         value: bytes | None,
-        headers: Headers = (),
+        headers: Headers | None = None,
         *,
         partition: int | None = None,
     ) -> None:
         """Puts a record in line. Without `partition` its key decides."""
         where = partition_of(key or b"", self._partitions) if partition is None else partition
-        self._pending.setdefault((topic, where), []).append((key, value, headers))
+        self._pending.setdefault((topic, where), []).append((key, value, headers or []))
 
     async def flush(self) -> None:
         """Returns once all is durable on the broker, in the order of `add` per partition."""
@@ -93,6 +93,10 @@ class Outbox:
     async def _send_one_batch(
         self, topic: str, partition: int, records: list[Any], start: int
     ) -> int:
+        # The embedded broker tells of all topics at the first contact; the client then takes this
+        # one for known, does not ask for it again, and after its next look at the cluster searches
+        # a leader for ever (measured: 100 % of a core). A topic that was added is asked for.
+        await self._producer.client.add_topic(topic)
         batch = self._producer.create_batch()
         at = start
         for key, value, headers in records[start:]:
@@ -103,7 +107,7 @@ class Outbox:
             # Larger than a batch may be: the ordinary way has a larger bound (max_request_size).
             key, value, headers = records[start]
             await self._producer.send_and_wait(
-                topic, value, key=key, partition=partition, headers=list(headers)
+                topic, value, key=key, partition=partition, headers=headers
             )
             return start + 1
         acknowledged = await self._producer.send_batch(batch, topic, partition=partition)

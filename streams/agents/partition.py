@@ -20,7 +20,10 @@ from schemas.topics import EVENTS, FAILURES
 from streams.agents.failing import failure_headers
 from streams.agents.outbox import Outbox
 from streams.agents.working_set import WorkingSet
-from streams.conversation import Rules, evolve, react
+from streams.conversation.evolve import evolve
+from streams.conversation.react import react
+from streams.conversation.rules import Rules
+from streams.conversation.state import State
 from streams.settings import Settings
 
 
@@ -40,8 +43,7 @@ class ConversationPartition:
         for record in records:
             event = self._read(record)
             if event is not None:
-                state = evolve(states.load(event), event)
-                states.store(event, state)
+                state = self._apply(event, states)
                 derived = react(state, event, self.rules)
                 if derived and record.offset < self.catch_up_to:
                     self._undecided.append(event)
@@ -58,8 +60,14 @@ class ConversationPartition:
 
     def _add(self, derived: Iterable[Event], states: WorkingSet) -> None:
         for event in derived:
-            states.store(event, evolve(states.load(event), event))
+            self._apply(event, states)
             self.outbox.add(self.settings.topic(EVENTS), event.profileid.encode(), event.to_json())
+
+    def _apply(self, event: Event, states: WorkingSet) -> State:
+        before = states.load(event)
+        after = evolve(before, event)
+        states.store(event, before, after)
+        return after
 
     def _read(self, record: Any) -> Event | None:
         try:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
+
 from sinks.archive import LogRecord, cut
 
 log = structlog.get_logger()
@@ -81,9 +82,8 @@ class SinkPartition:
     async def _work(self) -> None:
         while True:
             await self._filled.wait()
-            if self._closing:
-                return
-            await asyncio.sleep(self._linger)
+            if not self._closing:
+                await asyncio.sleep(self._linger)
             if self._closing:
                 return
             self._filled.clear()

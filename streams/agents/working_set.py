@@ -4,31 +4,18 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from schemas.events import Event
-from streams.conversation import (
-    CommandOutcome,
-    ConversationState,
-    ProfileState,
-    State,
-    codec,
-)
+from streams.conversation import codec
+from streams.conversation.keys import command_of, conversation_key, conversation_of, outcome_key
+from streams.conversation.state import CommandOutcome, ConversationState, ProfileState, State
+
+# The first byte of a table's key says which kind of state it is.
+_PROFILE, _CONVERSATION, _OUTCOME = "p", "c", "o"
 
 
 class Store(Protocol):
     """The part of a mapping that is needed: bytes to bytes."""
 
     def get(self, key: bytes) -> bytes | None: ...
-
-
-def profile_key(profile: str) -> bytes:
-    return b"p\x00" + profile.encode()
-
-
-def conversation_key(profile: str, conversation: str) -> bytes:
-    return b"c\x00" + profile.encode() + b"\x00" + conversation.encode()
-
-
-def command_key(profile: str, command_id: str) -> bytes:
-    return b"o\x00" + profile.encode() + b"\x00" + command_id.encode()
 
 
 class WorkingSet:
@@ -39,11 +26,11 @@ class WorkingSet:
         self._profiles: dict[str, ProfileState] = {}
         self._conversations: dict[tuple[str, str], ConversationState | None] = {}
         self._outcomes: dict[tuple[str, str], CommandOutcome | None] = {}
+        self._changed: dict[tuple[str, str, str], None] = {}
 
     def load(self, event: Event) -> State:
         """The states that an event is about: its profile, its conversation, its command."""
-        command_id: str | None = getattr(event.data, "command_id", None)
-        return self.state(event.profileid, event.subject, command_id)
+        return self.state(event.profileid, conversation_of(event), command_of(event))
 
     def state(self, profile: str, conversation: str | None, command_id: str | None) -> State:
         return State(
@@ -52,48 +39,64 @@ class WorkingSet:
             outcome=self._outcome(profile, command_id) if command_id else None,
         )
 
-    def store(self, event: Event, state: State) -> None:
-        self._profiles[event.profileid] = state.profile
-        if event.subject and state.conversation is not None:
-            self._conversations[event.profileid, event.subject] = state.conversation
-        command_id: str | None = getattr(event.data, "command_id", None)
-        if command_id and state.outcome is not None:
-            self._outcomes[event.profileid, command_id] = state.outcome
+    def store(self, event: Event, before: State, after: State) -> None:
+        """Keeps what differs, by identity: the core gives the same object back for no change."""
+        profile = event.profileid
+        if after.profile is not before.profile:
+            self._profiles[profile] = after.profile
+            self._changed[_PROFILE, profile, ""] = None
+        if after.conversation is not None and after.conversation is not before.conversation:
+            self._conversations[profile, after.conversation.id] = after.conversation
+            self._changed[_CONVERSATION, profile, after.conversation.id] = None
+        command_id = command_of(event)
+        if command_id and after.outcome is not None and after.outcome is not before.outcome:
+            self._outcomes[profile, command_id] = after.outcome
+            self._changed[_OUTCOME, profile, command_id] = None
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:
-        """(key, value) of each state whose bytes differ from the table's."""
-        for key, value in self._encoded():
-            if self._store.get(key) != value:
-                yield key, value
+        """(key, value) of each state that differs from the table's."""
+        for kind, profile, name in self._changed:
+            yield table_key(kind, profile, name), self._encoded(kind, profile, name)
 
-    def _encoded(self) -> Iterator[tuple[bytes, bytes]]:
-        for profile, profile_state in self._profiles.items():
-            yield profile_key(profile), codec.profile_to_bytes(profile_state)
-        for (profile, conversation), state in self._conversations.items():
-            if state is not None:
-                yield conversation_key(profile, conversation), codec.conversation_to_bytes(state)
-        for (profile, command_id), outcome in self._outcomes.items():
-            if outcome is not None:
-                yield command_key(profile, command_id), codec.outcome_to_bytes(outcome)
+    def _encoded(self, kind: str, profile: str, name: str) -> bytes:
+        if kind == _PROFILE:
+            return codec.profile_to_bytes(self._profiles[profile])
+        conversation = self._conversations.get((profile, name))
+        if kind == _CONVERSATION and conversation is not None:
+            return codec.conversation_to_bytes(conversation)
+        outcome = self._outcomes[profile, name]
+        if outcome is None:
+            raise LookupError(f"outcome {name} of profile {profile} was marked but never stored")
+        return codec.outcome_to_bytes(outcome)
 
     def _profile(self, profile: str) -> ProfileState:
         found = self._profiles.get(profile)
         if found is None:
-            stored = self._store.get(profile_key(profile))
-            found = codec.profile_from_bytes(stored) if stored else ProfileState(profile)
+            stored = self._store.get(table_key(_PROFILE, profile, ""))
+            found = codec.profile_from_bytes(stored) if stored else ProfileState()
             self._profiles[profile] = found
         return found
 
     def _conversation(self, profile: str, conversation: str) -> ConversationState | None:
         place = (profile, conversation)
         if place not in self._conversations:
-            stored = self._store.get(conversation_key(profile, conversation))
-            self._conversations[place] = codec.conversation_from_bytes(stored) if stored else None
+            stored = self._store.get(table_key(_CONVERSATION, profile, conversation))
+            self._conversations[place] = (
+                codec.conversation_from_bytes(stored, conversation) if stored else None
+            )
         return self._conversations[place]
 
     def _outcome(self, profile: str, command_id: str) -> CommandOutcome | None:
         place = (profile, command_id)
         if place not in self._outcomes:
-            stored = self._store.get(command_key(profile, command_id))
+            stored = self._store.get(table_key(_OUTCOME, profile, command_id))
             self._outcomes[place] = codec.outcome_from_bytes(stored) if stored else None
         return self._outcomes[place]
+
+
+def table_key(kind: str, profile: str, name: str) -> bytes:
+    """`p` profile, `c` conversation, `o` command outcome: the table's key of a state."""
+    if kind == _PROFILE:
+        return f"{_PROFILE}{profile}".encode()
+    make = conversation_key if kind == _CONVERSATION else outcome_key
+    return f"{kind}{make(profile, name)}".encode()

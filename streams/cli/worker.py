@@ -23,14 +23,14 @@ def worker_command(
 
     Example: dmstream worker conversations
     """
-    from streams.workers.run import run  # noqa: PLC0415 - Faust is heavy; --help must not pay
+    from streams.workers.run import run
 
     settings = Settings()
     if name is WorkerName.CONVERSATIONS:
-        from streams.workers.conversations import conversations_app  # noqa: PLC0415
+        from streams.workers.conversations import conversations_app
 
         run(lambda stack: conversations_app(settings, stack))
     else:
-        from streams.workers.history import history_app  # noqa: PLC0415
+        from streams.workers.history import history_app
 
         run(lambda stack: history_app(settings, stack))

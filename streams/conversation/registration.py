@@ -1,13 +1,14 @@
-"""A webhook from an account that nobody registered registers it.
+"""A webhook from an account that nobody registered registers its profile.
 
-The provider only sends webhooks where messaging is on and the account is linked, so both are
-facts as soon as the first webhook is there. (Setting `auto_register`; off, the caller refuses.)
+The provider only sends webhooks where messaging is on, so that is a fact as soon as the first
+webhook is there. (Setting `auto_register`; off, the caller refuses.) The link of the account
+follows from its first message, in `react`.
 """
 
 from schemas import data
-from schemas.base import Platform, Provider
+from schemas.base import Provider
 from schemas.envelope import Envelope
-from schemas.events import AccountLinked, Event, MessagingActivated, ProfileRegistered
+from schemas.events import Event, MessagingActivated, ProfileRegistered
 from schemas.ids import event_id
 
 
@@ -24,20 +25,6 @@ def profile_events(provider: Provider, reference: str, cause: Envelope) -> tuple
             data=data.MessagingSwitched(reason="auto_register"),
             **_shared(provider, reference, cause),
         ),
-    )
-
-
-def account_event(
-    provider: Provider, reference: str, platform: Platform, account_id: str, cause: Envelope
-) -> Event:
-    """An account seen under a reference for the first time."""
-    return AccountLinked(
-        id=event_id(provider, account_id, "linked", reference, platform),
-        platform=platform,
-        data=data.AccountLink(
-            provider=provider, platform=platform, account_id=account_id, reason="auto_register"
-        ),
-        **_shared(provider, account_id, cause),
     )
 
 

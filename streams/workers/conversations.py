@@ -14,7 +14,7 @@ from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
 from streams.agents.state_table import StateTable
-from streams.conversation import Rules
+from streams.conversation.rules import Rules
 from streams.settings import Settings
 from streams.workers.app import make_app
 
@@ -38,7 +38,11 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
         frozenset({settings.topic(WEBHOOKS), settings.topic(EVENTS)}),
     )
     outbox = Outbox(producer, partitions=settings.partitions)
-    rules = Rules(monthly_limit=settings.monthly_limit, month_zone=settings.month_zone)
+    rules = Rules(
+        monthly_limit=settings.monthly_limit,
+        month_zone=settings.month_zone,
+        auto_register=settings.auto_register,
+    )
 
     async def open_partition(number: int) -> ConversationPartition:
         place = TopicPartition(settings.topic(EVENTS), number)

@@ -1,32 +1,83 @@
-"""`dmstream worker history`: builds the sinks from settings."""
+"""`dmstream worker history`: builds the archive's writers from settings."""
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import faust
+import structlog
 from aiokafka import TopicPartition
 
 from schemas.topics import EVENTS, FAILURES
-from sinks.archive import Archive, insert_until_acknowledged, refuse_if_ahead
-from sinks.client import connect
+from sinks.archive import Archive, LogRecord, insert_until_acknowledged, refuse_if_ahead
+from sinks.clickhouse import connect
+from sinks.errors import ArchiveUnavailable
 from streams import kafka
 from streams.agents.history import add_history_agent
 from streams.agents.sink_partition import Insert, SinkPartition
 from streams.settings import Settings
 from streams.workers.app import make_app
 
+log = structlog.get_logger()
+
 
 async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its ClickHouse client and reader started and put on the stack."""
-    log = await kafka.log_id(settings)
+    incarnation = await kafka.log_id(settings)
     prober = kafka.reader(settings)
     await prober.start()
     stack.push_async_callback(prober.stop)
-    topics = frozenset({settings.topic(EVENTS), settings.topic(FAILURES)})
+    client = connect(
+        settings.clickhouse_url,
+        user=settings.clickhouse_user,
+        password=settings.clickhouse_password.get_secret_value(),
+    )
+    stack.callback(client.close)
+    events, failures = settings.topic(EVENTS), settings.topic(FAILURES)
+    database = settings.clickhouse_database
     archives = {
-        settings.topic(EVENTS): Archive.of_events(client, log=log, topic=settings.topic(EVENTS)),
-        settings.topic(FAILURES): Archive.of_failures(...),
+        events: Archive(client, log=incarnation, topic=events, database=database),
+        failures: Archive(
+            client, log=incarnation, topic=failures, kind="failures", database=database
+        ),
     }
-    app = make_app(settings, "history", topics)
+    app = make_app(settings, "history", frozenset(archives))
+
+    async def open_sink(topic: str, partition: int) -> SinkPartition:
+        archive = archives[topic]
+        mark = await archive.high_water_mark(partition)
+        place = TopicPartition(topic, partition)
+        ends = await kafka.end_offsets(settings, prober, [place])
+        refuse_if_ahead(mark, ends[place], topic=topic, partition=partition)
+        return SinkPartition(
+            partition,
+            mark=mark,
+            insert=_inserting(archive, topic),
+            on_failure=lambda error: _crash(app, error),
+        )
+
+    add_history_agent(app, settings, open_sink)
     return app
+
+
+def _inserting(archive: Archive, topic: str) -> Insert:
+    jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
+
+    async def insert(partition: int, records: Sequence[LogRecord]) -> None:
+        def trouble(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
+            log.warning(
+                "archive_unavailable", topic=topic, partition=partition, error=str(error),
+                attempt=attempt, retry_in_seconds=round(wait, 2),
+            )  # fmt: skip
+
+        await insert_until_acknowledged(
+            archive, partition, records, sleep=asyncio.sleep, on_trouble=trouble, jitter=jitter
+        )
+
+    return insert
+
+
+def _crash(app: faust.App, error: BaseException) -> None:
+    log.error("history_stopped", error=type(error).__name__, sentence=str(error))
+    asyncio.get_running_loop().create_task(app.crash(error))

@@ -27,6 +27,6 @@ def run(setup: Setup) -> None:
         await stack.aclose()
 
     worker = faust.Worker(
-        app, loop=loop, loglevel=logging.WARNING, redirect_stdouts=False, daemon=True
+        app, loop=loop, loglevel=logging.WARNING, quiet=True, redirect_stdouts=False, daemon=True
     )
     worker.execute_from_commandline()

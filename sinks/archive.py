@@ -1,0 +1,217 @@
+"""The archive's writer: each record of the log is there exactly once, as a reader sees it.
+
+Three guards, each for what the others miss (tests/pipeline/test_archive.py shows each alone):
+
+1. the high-water mark: what is at or below `high_water_mark` was acknowledged, skip it;
+2. the insert token: a range that is sent again, because its fate was unknown, lands once;
+3. identity: the tables are ReplacingMergeTree, so what a zombie or a re-cut range doubled is one
+   row under FINAL.
+
+Files that can break it: this one, rows.py (the same records must give the same rows), and
+migrations/0001 (order keys and the deduplication window).
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Literal
+
+from clickhouse_connect.datatypes.registry import get_from_name
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DataError
+
+from sinks.errors import ArchiveAhead, ArchiveError, ArchiveUnavailable, TooManyParts, classified
+from sinks.rows import (
+    EVENT_LOG,
+    EVENTS,
+    FAILURE_LOG,
+    Columns,
+    Data,
+    LogRecord,
+    event_columns,
+    failure_columns,
+)
+
+MAX_ROWS = 50_000
+MAX_BYTES = 16 * 1024 * 1024
+"""Of keys and values. One insert into one partition of a table is atomic up to 1,048,449 rows or
+256 MB (measured: 200,000 rows of 2 kB came apart); this stays far below."""
+MAX_SECONDS = 1.0
+"""How long the caller gathers a batch: so rows show within about a second, and parts stay few."""
+
+_LONGEST_WAIT = 30.0
+
+Kind = Literal["events", "failures"]
+
+
+class Archive:
+    """Writes one topic of one incarnation of the log. For any number of partitions, but one insert
+    in flight per partition: that is the caller's duty.
+
+    `client` is shared between threads (see clickhouse.connect).
+    """
+
+    def __init__(
+        self, client: Client, *, log: str, topic: str, kind: Kind = "events", database: str = "dm"
+    ) -> None:
+        self._client = client
+        self._log = log
+        self._topic = topic
+        self._kind = kind
+        self._database = database
+        self._types = {
+            columns.table: [get_from_name(name) for name in columns.types]
+            for columns in (EVENT_LOG, EVENTS, FAILURE_LOG)
+        }
+
+    async def high_water_mark(self, partition: int) -> int | None:
+        """The highest offset of the partition that the archive has; None for none.
+
+        Guard 1. Read it when the partition is assigned, and skip what is at or below it. Raises
+        ArchiveError.
+        """
+        return await asyncio.to_thread(self._high_water_mark, partition)
+
+    async def insert(self, partition: int, records: Sequence[LogRecord]) -> None:
+        """Inserts one range: consecutive records of the partition, as they were read (offsets may
+        have gaps, where Kafka compacted or aborted). At most what `cut` gives.
+
+        Returns once it is durable as far as the server tells. Raises ArchiveError; after
+        ArchiveUnavailable send the same records again. Rows are made in a thread.
+        """
+        if not records:
+            return
+        await asyncio.to_thread(self._insert, partition, records)
+
+    def token(self, partition: int, records: Sequence[LogRecord]) -> str:
+        """Guard 2. A function of the range alone: the engine drops a second insert under a token
+        without looking at its rows (measured), so a range must never stand for other rows."""
+        first, last = records[0].offset, records[-1].offset
+        return f"{self._log}:{self._topic}:{partition}:{first}-{last}"
+
+    def _high_water_mark(self, partition: int) -> int | None:
+        table = "event_log" if self._kind == "events" else "failure_log"
+        try:
+            rows = self._client.query(
+                f"SELECT max(_offset), count() FROM {self._database}.{table}"
+                " WHERE _log = {log:String} AND _topic = {topic:String}"
+                " AND _partition = {partition:UInt32}",
+                parameters={"log": self._log, "topic": self._topic, "partition": partition},
+            ).result_rows
+        except (ClickHouseError, OSError) as error:
+            raise classified(error, table=f"{self._database}.{table}") from error
+        highest, count = rows[0]
+        return int(highest) if count else None
+
+    def _insert(self, partition: int, records: Sequence[LogRecord]) -> None:
+        token = self.token(partition, records)
+        if self._kind == "failures":
+            self._send(FAILURE_LOG, failure_columns(self._log, self._topic, records), token)
+            return
+        try:
+            self._insert_events(records, token, strict=False)
+        except DataError:
+            # A value of a wrong type somewhere in the batch: find it, and let the rest pass.
+            # Nothing was sent, or only `events`, whose rows are told apart by identity.
+            try:
+                self._insert_events(records, token, strict=True)
+            except DataError as error:
+                raise classified(error, table=f"{self._database}.{EVENTS.table}") from None
+
+    def _insert_events(self, records: Sequence[LogRecord], token: str, *, strict: bool) -> None:
+        logged, happened = event_columns(self._log, self._topic, records, strict=strict)
+        # This order: the mark is read from event_log, so a record must not be there before it is
+        # in `events`. A materialized view would be filled after its source, and a crash between
+        # the two would leave a hole that the mark skips for ever.
+        self._send(EVENTS, happened, token)
+        self._send(EVENT_LOG, logged, token)
+
+    def _send(self, columns: Columns, data: Data, token: str) -> None:
+        if not data[0]:
+            return
+        table = f"{self._database}.{columns.table}"
+        try:
+            self._client.insert(
+                table,
+                data,
+                column_names=columns.names,
+                column_types=self._types[columns.table],
+                column_oriented=True,
+                settings={"insert_deduplication_token": token, "async_insert": 0},
+            )
+        except DataError:
+            raise
+        except (ClickHouseError, OSError) as error:
+            # `from None`: the client's own text may quote a row.
+            raise classified(error, table=table) from None
+
+
+async def insert_until_acknowledged(
+    archive: Archive,
+    partition: int,
+    records: Sequence[LogRecord],
+    *,
+    sleep: Callable[[float], Awaitable[None]],
+    on_trouble: Callable[[ArchiveUnavailable, int, float], None],
+    jitter: random.Random,
+) -> None:
+    """Sends the range until a definite answer comes. Raises ArchiveRefused.
+
+    `on_trouble` hears of each failed attempt: the error, its number from 1, the seconds until the
+    next: for metrics, and to pause the partition. Waits double from the error's `retry_after` to
+    30 s, each between half and all of it, so that many workers don't come back at once.
+    """
+    attempt = 0
+    while True:
+        try:
+            await archive.insert(partition, records)
+        except ArchiveUnavailable as trouble:
+            attempt += 1
+            longest = min(_LONGEST_WAIT, trouble.retry_after * 2 ** min(attempt - 1, 16))
+            wait = longest * jitter.uniform(0.5, 1.0)
+            on_trouble(trouble, attempt, wait)
+            await sleep(wait)
+        else:
+            return
+
+
+def cut(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
+    """Splits into ranges of at most MAX_ROWS and MAX_BYTES: the same list, the same ranges.
+
+    A single larger record is a range of its own.
+    """
+    start = 0
+    size = 0
+    for index, record in enumerate(records):
+        length = len(record.value or b"") + len(record.key or b"")
+        if index > start and (index - start >= MAX_ROWS or size + length > MAX_BYTES):
+            yield records[start:index]
+            start, size = index, 0
+        size += length
+    if start < len(records):
+        yield records[start:]
+
+
+def refuse_if_ahead(mark: int | None, end_offset: int, *, topic: str, partition: int) -> None:
+    """Guard 1's other half: a mark at or beyond the end of the partition (`end_offset` is the next
+    offset to be written) means a recreated topic or the wrong cluster. Raises ArchiveAhead."""
+    if mark is not None and mark >= end_offset:
+        raise ArchiveAhead(
+            f"the archive has offset {mark} of {topic}/{partition}, whose end is {end_offset}: "
+            "the topic was made anew or DM_KAFKA names another cluster; "
+            "nothing is written until that is clear"
+        )
+
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ROWS",
+    "MAX_SECONDS",
+    "Archive",
+    "ArchiveError",
+    "LogRecord",
+    "TooManyParts",
+    "cut",
+    "insert_until_acknowledged",
+    "refuse_if_ahead",
+]

@@ -1,0 +1,135 @@
+"""Brings the database to this version: numbered SQL files, each applied once, never changed.
+
+Safe to run from several processes at once as far as ClickHouse, which has no locks, allows: every
+statement of a file can be run twice (IF NOT EXISTS, OR REPLACE), and so can the note that it was.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+
+from clickhouse_connect.driver.client import Client
+
+_FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+
+
+class MigrationError(Exception):
+    """The database and these files do not belong together; the sentence says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def statements(self, values: Mapping[str, str]) -> Iterator[str]:
+        """A statement ends with a semicolon at the end of a line."""
+        text = Template(self.text).substitute(values)
+        for statement in re.split(r";\s*?\n", text):
+            code = re.sub(r"^\s*--.*\n?", "", statement, flags=re.MULTILINE).strip()
+            if code:
+                yield code
+
+
+def migrations() -> list[Migration]:
+    """The files, in the order of their numbers."""
+    folder = resources.files("sinks") / "migrations"
+    files = [file for file in folder.iterdir() if _FILE.fullmatch(file.name)]
+    return [
+        Migration(file.name.removesuffix(".sql"), file.read_text("utf-8"))
+        for file in sorted(files, key=lambda file: file.name)
+    ]
+
+
+def analytics_database(database: str) -> str:
+    """The views' database: `dm_analytics` for `dm`."""
+    return f"{database}_analytics"
+
+
+def apply(
+    client: Client,
+    *,
+    database: str = "dm",
+    defaults: Mapping[str, str] | None = None,
+    cluster: str | None = None,
+    files: list[Migration] | None = None,
+) -> list[str]:
+    """Applies what is missing; returns the names. Raises MigrationError, and the client's errors.
+
+    `defaults` are business settings that the views need (see `business_defaults`); they are
+    written at each call, as settings may change while the schema does not. `cluster` makes
+    replicated tables on all its servers.
+    """
+    for name in (database, cluster or database):
+        if not _IDENTIFIER.fullmatch(name):
+            raise MigrationError(f"{name[:60]!r} is no name of letters, digits and underscores")
+    values = {
+        "database": database,
+        "analytics": analytics_database(database),
+        "on_cluster": f"ON CLUSTER {cluster}" if cluster else "",
+        "replicated": "Replicated" if cluster else "",
+    }
+    for name in (values["database"], values["analytics"]):
+        client.command(f"CREATE DATABASE IF NOT EXISTS {name} {values['on_cluster']}")
+    client.command(
+        f"CREATE TABLE IF NOT EXISTS {database}.schema_migrations {values['on_cluster']}"
+        " (name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))"
+        f" ENGINE = {values['replicated']}ReplacingMergeTree ORDER BY name"
+    )
+    known = migrations() if files is None else files
+    applied = _applied(client, database)
+    _refuse_strangers(known, applied, database)
+    missing = [migration for migration in known if migration.name not in applied]
+    for migration in missing:
+        for statement in migration.statements(values):
+            client.command(statement)
+        client.command(
+            f"INSERT INTO {database}.schema_migrations (name, checksum)"
+            f" VALUES ('{migration.name}', '{migration.checksum}')"
+        )
+    if defaults:
+        client.insert(
+            f"{database}.defaults", [list(pair) for pair in defaults.items()], ["name", "value"]
+        )
+    return [migration.name for migration in missing]
+
+
+def _applied(client: Client, database: str) -> dict[str, str]:
+    rows = client.query(
+        f"SELECT name, checksum FROM {database}.schema_migrations FINAL"
+    ).result_rows
+    return {str(name): str(checksum) for name, checksum in rows}
+
+
+def _refuse_strangers(known: list[Migration], applied: Mapping[str, str], database: str) -> None:
+    files = {migration.name: migration for migration in known}
+    for name in applied:
+        if name not in files:
+            raise MigrationError(
+                f"{database} has the migration {name}, which this version does not: "
+                "it was used by a newer dmstream; run that one"
+            )
+        if applied[name] != files[name].checksum:
+            raise MigrationError(
+                f"the file of migration {name} is not the one that {database} was made with: "
+                "put it back, and make the change a new migration"
+            )
+
+
+def business_defaults(*, monthly_limit: int, month_zone: str) -> dict[str, str]:
+    """What the views take from settings. Reply windows in seconds; none where empty."""
+    return {
+        "monthly_limit": str(monthly_limit),
+        "month_zone": month_zone,
+        "reply_window_seconds.facebook": "",
+        "reply_window_seconds.instagram": str(7 * 24 * 3600),
+        "reply_window_seconds.x": "",
+    }

@@ -1,0 +1,40 @@
+-- For a ClickHouse server of your own: who may read what. The embedded one has no users.
+--
+-- Run it once as an administrator, after `dmstream migrate`, and set the passwords:
+--   clickhouse-client --param_analyst_password=... --param_sink_password=... < roles.sql
+--
+-- Analysts read the views and nothing else: these run with the rights of who made them (SQL
+-- SECURITY DEFINER), so no grant on the base tables is needed.
+
+CREATE SETTINGS PROFILE IF NOT EXISTS dm_analyst SETTINGS
+    readonly = 2 CONST,
+    allow_ddl = 0 CONST,
+    allow_introspection_functions = 0 CONST,
+    max_execution_time = 60 MAX 300,
+    max_memory_usage = 8000000000 MAX 16000000000,
+    max_result_rows = 1000000 MAX 10000000,
+    max_threads = 4 MAX 8,
+    max_concurrent_queries_for_user = 8 CONST;
+
+CREATE QUOTA IF NOT EXISTS dm_analyst
+    KEYED BY user_name
+    FOR INTERVAL 1 hour MAX queries = 5000, execution_time = 3600;
+
+CREATE ROLE IF NOT EXISTS dm_analyst SETTINGS PROFILE 'dm_analyst';
+GRANT SELECT, SHOW ON dm_analytics.* TO dm_analyst;
+ALTER QUOTA dm_analyst TO dm_analyst;
+
+-- The history worker: inserts, and reads its own marks.
+CREATE ROLE IF NOT EXISTS dm_sink;
+GRANT SELECT, INSERT ON dm.* TO dm_sink;
+
+-- `dmstream migrate`, `dmstream up` and `dmstream doctor`.
+CREATE ROLE IF NOT EXISTS dm_owner;
+GRANT ALL ON dm.* TO dm_owner WITH GRANT OPTION;
+GRANT ALL ON dm_analytics.* TO dm_owner WITH GRANT OPTION;
+GRANT SET DEFINER ON * TO dm_owner;
+
+CREATE USER IF NOT EXISTS dm_analyst IDENTIFIED BY {analyst_password:String} DEFAULT ROLE dm_analyst SETTINGS PROFILE 'dm_analyst';
+CREATE USER IF NOT EXISTS dm_sink IDENTIFIED BY {sink_password:String} DEFAULT ROLE dm_sink;
+GRANT dm_analyst TO dm_analyst;
+GRANT dm_sink TO dm_sink;

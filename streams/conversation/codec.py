@@ -1,0 +1,206 @@
+"""State as bytes for a store: a version digit, then compact JSON without what is at its default.
+
+The bytes are a pure function of the state, so equal states are equal bytes. A store's old bytes are
+lifted by upcasters, one a version step, next to the reader that they lift for.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import orjson
+
+from streams.conversation.state import (
+    AccountLinks,
+    CommandOutcome,
+    ConversationState,
+    MonthTally,
+    OpenSend,
+    OutcomeEvent,
+    ProfileState,
+    Register,
+    Stamp,
+    ThreadMark,
+)
+
+VERSION = 1
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = {}
+"""By kind (`profile`, `conversation`, `outcome`) and the version that it lifts from. Version 1 is
+the first, so there is none yet; a kind without one did not change in that step."""
+
+
+class StateVersionError(ValueError):
+    """The bytes were written by a newer version: start that, or rebuild the state from the log."""
+
+
+def conversation_to_bytes(state: ConversationState) -> bytes:
+    """Without the id, which is the key in any store."""
+    parts: dict[str, Any] = {
+        "p": state.provider or None,
+        "c": _span(state.first_correspondent_message_at, state.last_correspondent_message_at),
+        "a": _span(state.first_account_message_at, state.last_account_message_at),
+        "b": state.last_button_press_at,
+        "s": 1 if state.started else None,
+        "m": [[_number(month), *ranks] for month, ranks in sorted(state.months.items())] or None,
+        "t": state.thread,
+        "r": state.archived,
+        "x": state.external,
+        "l": state.last_accepted_at,
+        "u": state.last_auto,
+        "f": state.failed_auto,
+        "n": state.unavailable_at,
+        "e": state.erased_at,
+        "k": state.crowded_until,
+        "o": [_open_parts(send) for send in state.open] or None,
+    }
+    return _written(parts)
+
+
+def conversation_from_bytes(value: bytes, conversation_id: str) -> ConversationState:
+    """Raises StateVersionError for bytes of a newer version."""
+    parts = _read("conversation", value)
+    first_received, last_received = parts.get("c", (None, None))
+    first_sent, last_sent = parts.get("a", (None, None))
+    return ConversationState(
+        id=conversation_id,
+        provider=parts.get("p", ""),
+        first_correspondent_message_at=first_received,
+        last_correspondent_message_at=last_received,
+        first_account_message_at=first_sent,
+        last_account_message_at=last_sent,
+        last_button_press_at=parts.get("b"),
+        started="s" in parts,
+        months={_month(number): tuple(ranks) for number, *ranks in parts.get("m", ())},
+        thread=cast("ThreadMark | None", _tuple(parts.get("t"))),
+        archived=cast("tuple[int, str, bool] | None", _tuple(parts.get("r"))),
+        external=_stamp(parts.get("x")),
+        last_accepted_at=parts.get("l"),
+        last_auto=_stamp(parts.get("u")),
+        failed_auto=_stamp(parts.get("f")),
+        unavailable_at=parts.get("n"),
+        erased_at=parts.get("e"),
+        crowded_until=parts.get("k"),
+        open=tuple(_open_send(send) for send in parts.get("o", ())),
+    )
+
+
+def profile_to_bytes(state: ProfileState) -> bytes:
+    parts: dict[str, Any] = {
+        "r": state.registered_at,
+        "s": state.settings or None,
+        "a": [[*key, links.linked, links.unlinked] for key, links in sorted(state.accounts.items())]
+        or None,
+        "m": [[_number(month), *tally] for month, tally in sorted(state.months.items())] or None,
+        "h": [[_number(month), _packed(held)] for month, held in sorted(state.holders.items())]
+        or None,
+    }
+    return _written(parts)
+
+
+def profile_from_bytes(value: bytes) -> ProfileState:
+    """Raises StateVersionError for bytes of a newer version."""
+    parts = _read("profile", value)
+    settings = {
+        name: cast("Register", tuple(register)) for name, register in parts.get("s", {}).items()
+    }
+    return ProfileState(
+        registered_at=parts.get("r"),
+        settings=settings,
+        accounts={
+            (provider, platform, account_id): AccountLinks(_stamp(linked), _stamp(unlinked))
+            for provider, platform, account_id, linked, unlinked in parts.get("a", ())
+        },
+        months={_month(number): MonthTally(*tally) for number, *tally in parts.get("m", ())},
+        holders={_month(number): _unpacked(held) for number, held in parts.get("h", ())},
+    )
+
+
+def outcome_to_bytes(state: CommandOutcome) -> bytes:
+    return _written({"t": state.at, "e": [list(event) for event in state.events] or None})
+
+
+def outcome_from_bytes(value: bytes) -> CommandOutcome:
+    """Raises StateVersionError for bytes of a newer version."""
+    parts = _read("outcome", value)
+    events = tuple(OutcomeEvent(*event) for event in parts.get("e", ()))
+    return CommandOutcome(at=parts["t"], events=events)
+
+
+def _written(parts: dict[str, Any]) -> bytes:
+    said = {name: part for name, part in parts.items() if part is not None}
+    return b"%d" % VERSION + orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+
+
+def _read(kind: str, value: bytes) -> dict[str, Any]:
+    digits, _, body = value.partition(b"{")
+    version = int(digits)
+    if version > VERSION:
+        raise StateVersionError(
+            f"the {kind} state is of version {version}, this program reads up to {VERSION}: "
+            "start the newer program, or rebuild the state from the log"
+        )
+    parts = cast("dict[str, Any]", orjson.loads(b"{" + body))
+    for step in range(version, VERSION):
+        lift = UPCASTERS.get((kind, step))
+        parts = parts if lift is None else lift(parts)
+    return parts
+
+
+def _open_parts(send: OpenSend) -> list[Any]:
+    return [
+        send.command_id,
+        send.origin,
+        send.accepted_at,
+        send.until,
+        send.text,
+        send.first_attempt_at,
+        send.last_attempt_at,
+        send.newer_than,
+        send.unknown_at,
+        send.echoes,
+        send.taken,
+    ]
+
+
+def _open_send(parts: list[Any]) -> OpenSend:
+    """The reverse of `_open_parts`, in its order."""
+    *plain, echoes, taken = parts
+    fields = (*plain, tuple(tuple(echo) for echo in echoes), tuple(taken))
+    return OpenSend(*fields)
+
+
+def _span(first: int | None, last: int | None) -> tuple[int, int] | None:
+    return None if first is None or last is None else (first, last)
+
+
+def _tuple(value: list[Any] | None) -> tuple[Any, ...] | None:
+    return None if value is None else tuple(value)
+
+
+def _stamp(value: list[Any] | None) -> Stamp | None:
+    return cast("Stamp | None", _tuple(value))
+
+
+def _number(month: str) -> int:
+    """Months since the year 0: five digits where the name has nine characters."""
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+def _month(number: int) -> str:
+    year, month = divmod(number, 12)
+    return f"{year:04}-{month + 1:02}"
+
+
+def _packed(held: Mapping[int, int]) -> str:
+    """Four bytes a rank from rank 1 on, 0 where nobody holds it."""
+    highest = max(held, default=0)
+    raw = b"".join(held.get(rank, 0).to_bytes(4) for rank in range(1, highest + 1))
+    return b64encode(raw).decode()
+
+
+def _unpacked(text: str) -> Mapping[int, int]:
+    raw = b64decode(text)
+    holders = (int.from_bytes(raw[start : start + 4]) for start in range(0, len(raw), 4))
+    return {rank: holder for rank, holder in enumerate(holders, start=1) if holder}

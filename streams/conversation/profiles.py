@@ -1,0 +1,70 @@
+"""What events of a profile change: its settings, its accounts, what was told of its months."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from schemas import events
+from streams.conversation import accounts, months, settings
+from streams.conversation.merging import earlier
+from streams.conversation.state import ProfileState, Stamp
+
+Change = Callable[[ProfileState, Any, Stamp], ProfileState]
+
+
+def _registered(profile: ProfileState, _: events.ProfileRegistered, stamp: Stamp) -> ProfileState:
+    at = earlier(profile.registered_at, stamp[0])
+    return profile if at == profile.registered_at else replace(profile, registered_at=at)
+
+
+def _linked(profile: ProfileState, event: events.AccountLinked, stamp: Stamp) -> ProfileState:
+    body = event.data
+    return accounts.with_link(profile, (body.provider, body.platform, body.account_id), stamp)
+
+
+def _unlinked(profile: ProfileState, event: events.AccountUnlinked, stamp: Stamp) -> ProfileState:
+    body = event.data
+    return accounts.without_link(profile, (body.provider, body.platform, body.account_id), stamp)
+
+
+def _switched_on(profile: ProfileState, _: events.MessagingActivated, stamp: Stamp) -> ProfileState:
+    return settings.with_settings(profile, stamp, {settings.MESSAGING: 1})
+
+
+def _switched_off(
+    profile: ProfileState, _: events.MessagingDeactivated, stamp: Stamp
+) -> ProfileState:
+    return settings.with_settings(profile, stamp, {settings.MESSAGING: 0})
+
+
+def _limited(profile: ProfileState, event: events.LimitChanged, stamp: Stamp) -> ProfileState:
+    return settings.with_settings(profile, stamp, settings.settings_of_limit(event.data))
+
+
+def _answering(
+    profile: ProfileState, event: events.AutoResponseConfigured, stamp: Stamp
+) -> ProfileState:
+    return settings.with_settings(profile, stamp, settings.settings_of_auto_response(event.data))
+
+
+def _limit_told(profile: ProfileState, event: events.LimitReached, _: Stamp) -> ProfileState:
+    body = event.data
+    return months.with_limit_told(profile, body.month, body.share, body.monthly_limit)
+
+
+def _nothing(profile: ProfileState, _: Any, __: Stamp) -> ProfileState:
+    return profile
+
+
+CHANGES: dict[str, Change] = {
+    "profile.registered": _registered,
+    "account.linked": _linked,
+    "account.unlinked": _unlinked,
+    "messaging.activated": _switched_on,
+    "messaging.deactivated": _switched_off,
+    "limit.changed": _limited,
+    "limit.reached": _limit_told,
+    "autoresponse.configured": _answering,
+    "history.backfilled": _nothing,
+}
+"""By the event's name. History that was fetched arrives as messages; that it was is no state."""

@@ -1,0 +1,108 @@
+"""A profile's own settings over the rules' defaults. Of each, the latest by (time, id) holds."""
+
+from dataclasses import dataclass, replace
+from typing import cast
+
+from schemas import data
+from schemas.base import Platform
+from streams.conversation.instants import SECOND
+from streams.conversation.merging import latest
+from streams.conversation.rules import LimitScope, Rules
+from streams.conversation.state import ProfileState, Register, Stamp
+
+MESSAGING = "messaging"
+MONTHLY_LIMIT = "monthly_limit"
+LIMIT_SCOPE = "limit_scope"
+MONTH_ZONE = "month_zone"
+WINDOW = "window."
+"""Before a platform's name; seconds, or `_NO_WINDOW`."""
+AUTO_ACTIVE = "auto.active"
+AUTO_MESSAGE = "auto.message"
+AUTO_WAIT = "auto.wait"
+
+_NO_WINDOW = -1
+
+
+@dataclass(frozen=True, slots=True)
+class AutoResponse:
+    active: bool
+    message: str
+    wait: int
+    """Milliseconds."""
+
+
+def with_settings(profile: ProfileState, stamp: Stamp, told: dict[str, int | str]) -> ProfileState:
+    """The profile after an event set these; an older event changes nothing."""
+    settings = dict(profile.settings)
+    for name, value in told.items():
+        register: Register = (*stamp, value)
+        settings[name] = latest(settings.get(name), register)
+    return profile if settings == profile.settings else replace(profile, settings=settings)
+
+
+def settings_of_limit(change: data.LimitChanged) -> dict[str, int | str]:
+    told: dict[str, int | str] = {}
+    if change.monthly_limit is not None:
+        told[MONTHLY_LIMIT] = change.monthly_limit
+    if change.limit_scope is not None:
+        told[LIMIT_SCOPE] = change.limit_scope
+    if change.month_zone is not None:
+        told[MONTH_ZONE] = change.month_zone
+    for platform, seconds in (change.reply_window_seconds or {}).items():
+        told[WINDOW + platform] = _NO_WINDOW if seconds is None else seconds
+    return told
+
+
+def settings_of_auto_response(change: data.AutoResponseConfigured) -> dict[str, int | str]:
+    told: dict[str, int | str] = {}
+    if change.active is not None:
+        told[AUTO_ACTIVE] = int(change.active)
+    if change.message is not None:
+        told[AUTO_MESSAGE] = change.message
+    if change.wait_seconds is not None:
+        told[AUTO_WAIT] = change.wait_seconds
+    return told
+
+
+def messaging(profile: ProfileState) -> tuple[bool, int]:
+    """Whether it is on, and since when (ms) it is as it is. Off until it is first activated."""
+    register = profile.settings.get(MESSAGING)
+    return (False, 0) if register is None else (register[2] == 1, register[0])
+
+
+def monthly_limit(profile: ProfileState, rules: Rules) -> int:
+    register = profile.settings.get(MONTHLY_LIMIT)
+    return rules.monthly_limit if register is None else int(register[2])
+
+
+def limit_scope(profile: ProfileState, rules: Rules) -> LimitScope:
+    register = profile.settings.get(LIMIT_SCOPE)
+    return rules.limit_scope if register is None else cast("LimitScope", register[2])
+
+
+def month_zone(profile: ProfileState, rules: Rules) -> str:
+    register = profile.settings.get(MONTH_ZONE)
+    return rules.month_zone if register is None else str(register[2])
+
+
+def reply_window(profile: ProfileState, platform: Platform, rules: Rules) -> int | None:
+    """Milliseconds; None for no window."""
+    register = profile.settings.get(WINDOW + platform)
+    if register is None:
+        return rules.windows.get(platform)
+    return None if register[2] == _NO_WINDOW else int(register[2]) * SECOND
+
+
+def auto_response(profile: ProfileState, rules: Rules) -> AutoResponse:
+    known = profile.settings
+    active, message, wait = known.get(AUTO_ACTIVE), known.get(AUTO_MESSAGE), known.get(AUTO_WAIT)
+    return AutoResponse(
+        active=active is not None and active[2] == 1,
+        message=rules.auto_message if message is None or not message[2] else str(message[2]),
+        wait=rules.auto_wait if wait is None else int(wait[2]) * SECOND,
+    )
+
+
+def latest_change(profile: ProfileState) -> int:
+    """When a setting was last changed (ms); 0 if none ever was."""
+    return max((register[0] for register in profile.settings.values()), default=0)

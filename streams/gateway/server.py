@@ -1,0 +1,128 @@
+"""The gateway as a process: its socket, its server, its start and its end."""
+
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+
+import structlog
+import uvicorn
+from pydantic import SecretStr
+
+from schemas.webhooks import account_reference
+from streams import kafka
+from streams.gateway.app import create_app
+from streams.gateway.protocol import bounded_http
+from streams.gateway.publisher import KafkaPublisher
+from streams.gateway.webhooks import Reference
+from streams.settings import Settings
+
+_BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than the 60 s for which proxies usually keep idle connections: the side that closes first
+should be theirs, else a webhook meets a connection that is just being closed."""
+
+_log = structlog.get_logger()
+
+
+class GatewayStartError(RuntimeError):
+    """The gateway can't start; the sentence says what to do."""
+
+
+def serve(settings: Settings, *, reference: Reference = account_reference) -> None:
+    """Serves until SIGTERM or SIGINT, then ends in order: no new connections, requests under way
+    are answered, the producer is flushed. Raises GatewayStartError.
+    """
+    try:
+        kafka.connection(settings)
+    except OSError as error:
+        raise GatewayStartError(f"DM_KAFKA_CA_FILE can't be read ({error.strerror})") from error
+    listener = _listen(settings.host, settings.port)
+    _log_to_stderr()
+    _quiet_libraries()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings, KafkaPublisher(settings), reference=reference),
+            loop="uvloop",
+            http=bounded_http(settings.request_timeout_seconds),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,  # nobody here asks for the client's address, and it costs 15 us
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+        )
+    )
+    host, port = listener.getsockname()[:2]
+    _log.info("gateway listens", address=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    _say_what_is_refused(settings)
+    # uvicorn raises the signal that ended it once more; then it must not kill us as a failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    # What was imported stays for good: the collector need not look at it over and over.
+    gc.freeze()
+    server.run(sockets=[listener])
+    _log.info("gateway stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise GatewayStartError(
+            f"can't listen on {host}:{port} ({error.strerror}): stop what listens there, "
+            "or set DM_HOST and DM_PORT"
+        ) from error
+
+
+def _say_what_is_refused(settings: Settings) -> None:
+    secrets: dict[str, Sequence[SecretStr]] = {
+        "DM_AYRSHARE_SECRETS": settings.ayrshare_secrets,
+        "DM_META_APP_SECRETS": settings.meta_app_secrets,
+        "DM_X_CONSUMER_SECRETS": settings.x_consumer_secrets,
+    }
+    for variable, values in secrets.items():
+        if not values:
+            _log.warning(
+                "no webhook secret is set, so all webhooks of this provider are refused with 401",
+                provider=variable.split("_")[1].lower(),
+                set=variable,
+            )
+    if not settings.meta_verify_token.get_secret_value():
+        _log.warning(
+            "no verify token is set, so Meta can't register this address",
+            provider="meta",
+            set="DM_META_VERIFY_TOKEN",
+        )
+
+
+def _log_to_stderr() -> None:
+    """Unless the command line has set up logging already. Never renders the values of frames."""
+    if structlog.is_configured():
+        return
+    terminal = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+            if terminal
+            else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def _quiet_libraries() -> None:
+    """aiokafka reports each of its retries, several a second while a broker is away; the publisher
+    says the same once. Its debug lines would hold record values. uvicorn tells of each start.
+    """
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
