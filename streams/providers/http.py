@@ -59,7 +59,9 @@ class NoAnswer:
     """The kind of trouble, in our words."""
 
 
-def make_client(*, verify: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+def make_client(
+    *, verify: ssl.SSLContext | None = None, read_seconds: float = READ_SECONDS
+) -> httpx.AsyncClient:
     """The client for all providers: TLS verified, redirects not followed, no cookies kept.
 
     Cookies would tie together the requests of different accounts. Idle connections are given up
@@ -70,7 +72,7 @@ def make_client(*, verify: ssl.SSLContext | None = None) -> httpx.AsyncClient:
         verify=verify if verify is not None else ssl.create_default_context(),
         follow_redirects=False,
         timeout=httpx.Timeout(
-            connect=CONNECT_SECONDS, read=READ_SECONDS, write=WRITE_SECONDS, pool=POOL_SECONDS
+            connect=CONNECT_SECONDS, read=read_seconds, write=WRITE_SECONDS, pool=POOL_SECONDS
         ),
         limits=httpx.Limits(
             max_connections=200, max_keepalive_connections=50, keepalive_expiry=5.0

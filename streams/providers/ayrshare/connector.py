@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 
 import httpx
 
@@ -67,15 +68,15 @@ class Ayrshare:
             return no_answer_error(answer, "Ayrshare")
         reply = answers.parse_object(answer.body) if answer.whole else {}
         if answer.status == httpx.codes.OK and reply.get("status") == "success":
-            message_id = answers.text(reply.get("messageId"))
             return Sent(
-                message_ids=(message_id,) if message_id is not None else (),
+                message_ids=_message_ids(reply),
                 recipient_id=answers.text(reply.get("recipientId")) or send.recipient_id,
                 external_conversation_id=answers.text(reply.get("conversationId"))
                 or send.external_conversation_id,
                 pause_seconds=_used_up(answer.headers),
             )
-        return errors.classify_error(answer.status, answer.headers, answer.body)
+        error = errors.classify_error(answer.status, answer.headers, answer.body)
+        return _in_part(error) if _parts(send) > 1 else error
 
     def history(self, account: LinkedAccount, credential: Credential) -> AsyncIterator[HistoryPage]:
         reader = Reader(
@@ -128,6 +129,32 @@ def _fault(send: OutboundSend) -> str | None:
     elif any("?" in url for url in send.media_urls):
         return "Ayrshare: a media address must end in its extension, without a query"
     return None
+
+
+def _parts(send: OutboundSend) -> int:
+    """How many messages the network makes of it: Meta's hold a text or one attachment."""
+    return 1 if send.platform == "x" else len(send.media_urls) + bool(send.text)
+
+
+def _in_part(error: SendError) -> SendError:
+    """An error about one of several messages: the ones before it may have arrived, so nothing is
+    tried again. Only Ayrshare's own 429 comes before any of them.
+    """
+    retriable = error.error_class in (ErrorClass.TRANSIENT, ErrorClass.RATE_LIMITED)
+    if not retriable or error.http_status == httpx.codes.TOO_MANY_REQUESTS:
+        return error
+    return replace(
+        error,
+        error_class=ErrorClass.MAYBE_DELIVERED,
+        message=f"{error.message}; of the command's messages some may have arrived",
+    )
+
+
+def _message_ids(reply: Json) -> tuple[str, ...]:
+    """Documented for a single text; a list is taken as it reads."""
+    found = reply.get("messageId")
+    ids = [answers.text(i) for i in (found if isinstance(found, list) else [found])]
+    return tuple(i for i in ids if i is not None)
 
 
 def _used_up(headers: Mapping[str, str]) -> float | None:
