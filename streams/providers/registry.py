@@ -1,6 +1,7 @@
 """The connectors by provider, made from settings: the one place that wires them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
@@ -13,19 +14,29 @@ from streams.providers.x import MediaFetcher, X
 from streams.settings import Settings
 
 
-def make_connectors(settings: Settings, client: httpx.AsyncClient) -> dict[Provider, Connector]:
-    """Raises ValueError where an address is neither https nor loopback."""
+def make_connectors(
+    settings: Settings,
+    client: httpx.AsyncClient,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> dict[Provider, Connector]:
+    """Raises ValueError where an address is neither https nor loopback.
+
+    `sleep` waits between the calls that read history.
+    """
     return {
-        "ayrshare": Ayrshare(client, url=settings.ayrshare_url),
+        "ayrshare": Ayrshare(client, url=settings.ayrshare_url, sleep=sleep),
         "meta": Meta(
             client,
             graph_url=settings.meta_graph_url,
             instagram_url=settings.meta_instagram_url,
+            sleep=sleep,
         ),
         "x": X(
             client,
             url=settings.x_url,
             media=MediaFetcher(client, allow_private=settings.media_allow_private),
+            sleep=sleep,
         ),
     }
 
