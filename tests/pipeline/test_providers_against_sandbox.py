@@ -179,6 +179,7 @@ def test_every_fault_gets_its_class_and_is_written_once(box: Sandbox, way: Way, 
         assert seen["settled"]
     if seen["kept"]:
         assert result.error_class is ErrorClass.MAYBE_DELIVERED
+    assert (result.http_status is None) == kind.startswith(("hang", "reset"))
 
 
 @every_way
@@ -426,7 +427,9 @@ def test_history_brings_the_twenty_newest_of_each_conversation_with_their_live_i
         assert event.data.backfilled
         assert event.data.text == kept["text"]
         assert event.data.external_conversation_id == kept["conversation_id"]
-        assert abs(event.time.timestamp() * 1000 - kept["at_ms"]) < 1000
+        # Graph tells whole seconds; X's ids and Ayrshare tell the milliseconds.
+        exactly = round(event.time.timestamp() * 1000)
+        assert exactly == kept["at_ms"] // 1000 * 1000 if way.provider == "meta" else kept["at_ms"]
     newest = {f"number {n}" for n in range(0 if way.platform == "x" else 5, 25)}
     assert {m.text for m in of_first} == newest
 

@@ -66,7 +66,7 @@ class Ayrshare:
         answer = await exchange(self._client, request)
         if isinstance(answer, NoAnswer):
             return no_answer_error(answer, "Ayrshare")
-        reply = answers.parse_object(answer.body) if answer.whole else {}
+        reply = answers.parse_object(answer.body)
         if answer.status == httpx.codes.OK and reply.get("status") == "success":
             return Sent(
                 message_ids=_message_ids(reply),

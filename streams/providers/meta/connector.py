@@ -78,7 +78,7 @@ class Meta:
         answer = await exchange(self._client, request)
         if isinstance(answer, NoAnswer):
             return no_answer_error(answer, "Meta")
-        reply = answers.parse_object(answer.body) if answer.whole else {}
+        reply = answers.parse_object(answer.body)
         message_id = answers.text(reply.get("message_id"))
         if answer.status == httpx.codes.OK and message_id is not None and "error" not in reply:
             usage = waits.meta_usage(answer.headers)

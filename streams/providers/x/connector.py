@@ -74,7 +74,7 @@ class X:
         answer = await exchange(self._client, request)
         if isinstance(answer, NoAnswer):
             return no_answer_error(answer, "X")
-        reply = answers.parse(answer.body) if answer.whole else None
+        reply = answers.parse(answer.body)
         event_id = answers.text(answers.dig(reply, "data", "dm_event_id"))
         if answer.status in (httpx.codes.OK, httpx.codes.CREATED) and event_id is not None:
             used_up = answers.integer(answer.headers.get("x-rate-limit-remaining")) == 0

@@ -4,8 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from streams.providers.credentials import CredentialMissingError, Credentials, variable_name
+from streams.providers.credentials import (
+    Credential,
+    CredentialMissingError,
+    Credentials,
+    variable_name,
+)
 
 SECRET = "EAAB-very-secret"
 
@@ -84,3 +90,10 @@ def test_no_representation_shows_a_secret() -> None:
     credential = Credentials({"DM_CREDENTIAL_A": value}, env_file=None).find("a", "ayrshare")
     shown = f"{credential!r} {credential} {credential.model_dump()} {credential.model_dump_json()}"
     assert SECRET not in shown
+
+
+def test_a_validation_error_that_escapes_shows_no_secret_either() -> None:
+    """Invariant 11."""
+    with pytest.raises(ValidationError) as caught:
+        Credential.model_validate({"token": SECRET, "login": SECRET})
+    assert SECRET not in str(caught.value)
