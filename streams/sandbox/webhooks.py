@@ -108,8 +108,9 @@ def _meta_message(config: Config, message: Message) -> Json:
 
 
 def _ayrshare(kind: Kind, message: Message, at_ms: int) -> Json | None:
-    if message.account.platform == "x":
-        return _ayrshare_x(message, at_ms) if kind == "message" else None
+    """The action `messages`, which tells of X too under Ayrshare's Enterprise option. Its other
+    form for X (`accountActivity`) does not say which side is the account's.
+    """
     account, person = message.account, message.correspondent_id
     by_account = kind == "message" and message.by == "account"
     sender, recipient = (account.account_id, person) if by_account else (person, account.account_id)
@@ -126,19 +127,19 @@ def _ayrshare(kind: Kind, message: Message, at_ms: int) -> Json | None:
                 content["message"] = message.text
         case "read":
             content = {"subAction": "messageRead"}
-        case "reaction":
+        case "reaction" if account.platform != "x":
             content = {
                 "subAction": "reactionCreated",
                 "type": "received",
                 "id": message.message_id,
                 "reactions": {person: "❤️"},
             }
-        case "delivered":
+        case _:
             return None
     return {
         "action": "messages",
         **content,
-        "platform": account.platform,
+        "platform": "twitter" if account.platform == "x" else account.platform,
         "conversationId": message.conversation_id,
         "senderId": sender,
         "recipientId": recipient,
@@ -146,33 +147,6 @@ def _ayrshare(kind: Kind, message: Message, at_ms: int) -> Json | None:
         "refId": account.reference,
         "hookId": _hook_id(kind, message),
         "code": 200,
-    }
-
-
-def _ayrshare_x(message: Message, at_ms: int) -> Json:
-    sender, recipient = _ends(message)
-    return {
-        "action": "accountActivity",
-        "type": "accountActivity",
-        "code": 200,
-        "created": _iso(at_ms, "seconds"),
-        "platform": "twitter",
-        "directMessageEvents": {
-            "type": "message_create",
-            "createdAt": _iso(at_ms, "milliseconds"),
-            "id": message.message_id,
-            "messageCreate": {
-                "target": {"recipientId": recipient},
-                "messageData": {"entities": {}, "text": message.text or ""},
-                "senderId": sender,
-            },
-        },
-        "hookId": _hook_id("message", message),
-        "mediaUrls": [],
-        "refId": message.account.reference,
-        "retryAttempt": 0,
-        "source": "system",
-        "users": {sender: {"verified": False}, recipient: {"verified": False}},
     }
 
 

@@ -136,12 +136,11 @@ def test_ayrshare_tells_in_its_flat_form(world: tuple[Sandbox, Inbox], way: Way)
     wait_for(world, person, type="received", subAction="messageCreated")
 
 
-def test_ayrshare_tells_of_x_through_account_activity(world: tuple[Sandbox, Inbox]) -> None:
+def test_ayrshare_tells_of_x_in_the_same_form(world: tuple[Sandbox, Inbox]) -> None:
     linked, person, result, _ = sent(world, WAYS[2])
     echo = wait_for(world, person, id=result.message_id)
-    assert echo["action"] == "accountActivity"
-    create = echo["directMessageEvents"]["messageCreate"]
-    assert (create["senderId"], create["target"]["recipientId"]) == (linked.account_id, person)
+    assert (echo["action"], echo["platform"], echo["type"]) == ("messages", "twitter", "sent")
+    assert (echo["senderId"], echo["recipientId"]) == (linked.account_id, person)
 
 
 def test_x_tells_outgoing_read_and_reply_and_its_ids_hold_their_time(
