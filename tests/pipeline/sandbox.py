@@ -144,6 +144,7 @@ def sandbox(folder: Path, *options: str) -> Iterator[Sandbox]:
         environment=SECRETS,
     )
     wait_until(lambda: processes.is_listening(port) or child.poll() is not None)
+    assert child.poll() is None, "the sandbox ended: see its log"
     try:
         yield Sandbox(port)
     finally:
