@@ -25,12 +25,16 @@ def received(
         thread = threads.sign(before, at, event.id, "other")
     elif not body.backfilled and body.provider in threads.PROVIDERS_WITH_STANDBY:
         thread = threads.sign(before, at, event.id, "ours")
-    return before._replace(
-        provider=_teller(before, at, body.provider),
-        first_correspondent_message_at=earlier(before.first_correspondent_message_at, at),
-        last_correspondent_message_at=later(before.last_correspondent_message_at, at),
-        thread=thread,
-        external=_external(before, at, body.external_conversation_id),
+    return ConversationState(
+        before.id,
+        _teller(before, at, body.provider),
+        earlier(before.first_correspondent_message_at, at),
+        later(before.last_correspondent_message_at, at),
+        before.first_account_message_at,
+        before.last_account_message_at,
+        thread,
+        _external(before, at, body.external_conversation_id),
+        *before[8:],
     )
 
 
@@ -42,12 +46,16 @@ def sent(before: ConversationState, event: events.MessageSent, at: int) -> Conve
         thread = threads.sign(before, at, event.id, "other", body.app_id)
     elif body.command_id is not None:
         thread = threads.sign(before, at, event.id, "ours")
-    after = before._replace(
-        provider=_teller(before, at, body.provider),
-        first_account_message_at=earlier(before.first_account_message_at, at),
-        last_account_message_at=later(before.last_account_message_at, at),
-        thread=thread,
-        external=_external(before, at, body.external_conversation_id),
+    after = ConversationState(
+        before.id,
+        _teller(before, at, body.provider),
+        before.first_correspondent_message_at,
+        before.last_correspondent_message_at,
+        earlier(before.first_account_message_at, at),
+        later(before.last_account_message_at, at),
+        thread,
+        _external(before, at, body.external_conversation_id),
+        *before[8:],
     )
     if body.command_id is None:
         return sends.echoed(after, body, at)

@@ -80,8 +80,9 @@ class OpenSend:
 class ConversationState(NamedTuple):
     """What holds for one conversation.
 
-    A named tuple, because it is made anew for each message: `_replace` takes a third of the time
-    that a frozen dataclass takes (measured: 2.2 against 6.4 microseconds).
+    A named tuple, because it is made anew for each message: that takes a tenth of the time that
+    replacing a field of a frozen dataclass takes (measured: 0.7 against 6.4 microseconds). What a
+    message changes stands first, down to `external`.
     """
 
     id: str
@@ -92,16 +93,16 @@ class ConversationState(NamedTuple):
     last_correspondent_message_at: int | None = None
     first_account_message_at: int | None = None
     last_account_message_at: int | None = None
+    thread: ThreadMark | None = None
+    """The latest sign of who controls the thread; none is the state `unknown`."""
+    external: Stamp | None = None
+    """The provider's own id of the conversation, and when a message last told it."""
     last_button_press_at: int | None = None
     started: bool = False
     """`conversation.started` is in the log."""
     months: Mapping[str, tuple[int, ...]] = {}
     """The ranks recorded for each active month, ascending: one, but for an accident (months.py)."""
-    thread: ThreadMark | None = None
-    """The latest sign of who controls the thread; none is the state `unknown`."""
     archived: tuple[int, str, bool] | None = None
-    external: Stamp | None = None
-    """The provider's own id of the conversation, and when a message last told it."""
     last_accepted_at: int | None = None
     last_auto: Stamp | None = None
     """The last accepted automatic answer: when, and a fingerprint of its command."""

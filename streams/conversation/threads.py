@@ -24,7 +24,7 @@ def sign(
     app_id: str | None = None,
 ) -> ThreadMark | None:
     """The latest sign, this one included."""
-    if conversation.platform == "x":
+    if conversation.id.startswith("x:"):
         return conversation.thread
     return latest(conversation.thread, (at, event_id, holder, app_id or ""))
 

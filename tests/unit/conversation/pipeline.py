@@ -69,6 +69,7 @@ class Pipeline:
     pending: list[Event] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     handed_over: int = 0
+    ghosts: list[Event] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     clocks_apart: int = 0
     """Milliseconds by which the platform's clock is ahead of ours."""
@@ -247,6 +248,15 @@ class Pipeline:
         self.pending.clear()
         self.takes_over(snapshot)
 
+    def is_taken_for_dead(self, appended: int, snapshot: int) -> None:
+        """Another worker takes over, and what the old one still had to say comes later."""
+        self.ghosts.extend(self.pending[appended % (len(self.pending) + 1) :])
+        self.dies(appended, snapshot)
+
+    def a_ghost_writes(self, how_many: int, _: int) -> None:
+        self.log.extend(self.ghosts[: how_many + 1])
+        del self.ghosts[: how_many + 1]
+
     def takes_over(self, snapshot: int) -> None:
         restored = self.snapshots[snapshot % len(self.snapshots)]
         self.worker = _copied(restored.worker)
@@ -256,6 +266,7 @@ class Pipeline:
 
     def drains(self) -> None:
         """Until nothing is left to read, decide, append or send."""
+        self.a_ghost_writes(len(self.ghosts), 0)
         while True:
             self.reads(len(self.log), 0)
             self.decides(len(self.commands), 0)

@@ -286,7 +286,7 @@ def test_of_two_conversations_with_one_rank_only_one_may_send_and_the_other_take
     """Invariant 7. A worker taken for dead gave the last place once more."""
     one = with_conversations(99)
     one.hear(*(writes(ago(days=40), "facebook", person=old) for old in ("a", "b")))
-    place = [event for event in one.log if _is_rank(event, 99)][0]
+    place = next(event for event in one.log if _is_rank(event, 99))
     claims = [_claim(place, person, 100) for person in ("a", "b")]
     one.hear(*claims)
     allowed = {

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from schemas import events
 from schemas.events import Event
+from streams.conversation import months
 from streams.conversation.keys import command_of
 from streams.conversation.outcomes import outcome_of
 from streams.conversation.rules import Rules
@@ -20,6 +21,7 @@ ACTIONS = [
     "decides", "commits", "stores", "dies", "is_asked_to_erase", "account_comes_and_goes",
     "answers_by_itself", "clock_moves",
 ]  # fmt: skip
+GHOSTS = ["is_taken_for_dead", "a_ghost_writes"]
 STEADY = [name for name in ACTIONS if name not in {"limit_changes", "thread_passes"}]
 
 Steps = list[tuple[str, int, int]]
@@ -105,3 +107,28 @@ def test_one_conversation_is_given_one_rank_and_one_rank_one_conversation(chosen
     for month in months:
         taken = [next(iter(rank)) for (of, _), rank in ranks.items() if of == month]
         assert len(set(taken)) == len(taken)
+
+
+@settings(deadline=None, max_examples=150)
+@given(steps([*ACTIONS, *GHOSTS]))
+def test_state_equals_the_logs_even_where_a_worker_taken_for_dead_writes_on(chosen: Steps) -> None:
+    """Invariant 4."""
+    pipeline = run(chosen)
+    the_same(pipeline.worker, folded(pipeline.log))
+
+
+@settings(deadline=None, max_examples=150)
+@given(steps([*STEADY, *GHOSTS]), st.integers(0, 3))
+def test_no_more_places_than_the_limit_even_where_a_worker_taken_for_dead_writes_on(
+    chosen: Steps, limit: int
+) -> None:
+    """Invariant 7. What the ghost accepted is accepted; but places stay places of one."""
+    pipeline = run(chosen, limit)
+    worker = pipeline.worker
+    for month in worker.profile.holders:
+        places = [
+            months.rank_of(worker.profile, conversation, month)
+            for conversation in worker.conversations.values()
+        ]
+        allowed = [place for place in places if place is not None and place <= limit]
+        assert len(set(allowed)) == len(allowed) <= limit

@@ -48,8 +48,10 @@ def test_a_pass_to_another_app_stops_sends_at_once_with_the_platforms_words() ->
     assert one.conversation("facebook").thread[3] == "263"
 
 
-@pytest.mark.parametrize("kind", ["message.received", "message.sent", "message.read", "postback.received",
-                                  "typing.started"])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind",
+    ["message.received", "message.sent", "message.read", "postback.received", "typing.started"],
+)
 def test_any_event_on_the_standby_channel_shows_another_apps_control(kind: str) -> None:
     one = page()
     body = {"message_id": "m", "text": "t"} if kind in {"message.received", "message.sent"} else {}
