@@ -57,11 +57,15 @@ def producer(settings: Settings, *, linger_ms: int = 2, **options: Any) -> AIOKa
     return AIOKafkaProducer(**connection(settings), **(ours | options))
 
 
-def reader(settings: Settings, *topics: str, from_start: bool = True) -> AIOKafkaConsumer:
-    """A consumer without a group: it reads, and nobody's offsets move."""
+def reader(
+    settings: Settings, *topics: str, from_start: bool = True, group: str | None = None
+) -> AIOKafkaConsumer:
+    """A consumer that only reads: nobody's offsets move. With a group it can be asked what that
+    group has committed; it joins the group only if it subscribes, so give no topics then."""
     return AIOKafkaConsumer(
         *[settings.topic(name) for name in topics],
         **connection(settings),
+        group_id=group,
         auto_offset_reset="earliest" if from_start else "latest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=_MAX_REQUEST_BYTES,
