@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from streams.sandbox.admin import Admin
 from streams.sandbox.ayrshare_api import AyrshareApi
-from streams.sandbox.config import Config
+from streams.sandbox.config import PATHS, Config
 from streams.sandbox.correspondents import Correspondents
 from streams.sandbox.desk import Desk
 from streams.sandbox.faults import Faults
@@ -19,14 +19,6 @@ from streams.sandbox.meta_api import MetaApi
 from streams.sandbox.sockets import Sockets
 from streams.sandbox.store import Store
 from streams.sandbox.x_api import XApi
-
-PATHS = {
-    "DM_AYRSHARE_URL": "/ayrshare/api",
-    "DM_META_GRAPH_URL": "/meta/graph/v25.0",
-    "DM_META_INSTAGRAM_URL": "/meta/instagram/v25.0",
-    "DM_X_URL": "/x",
-}
-"""The settings that point the connectors here, and the paths to put after the address."""
 
 
 def make_app(config: Config) -> ASGIApp:

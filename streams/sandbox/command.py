@@ -3,11 +3,9 @@
 from typing import Annotated
 
 import typer
-import uvicorn
 from pydantic import SecretStr
 
-from streams.sandbox.app import PATHS, make_app
-from streams.sandbox.config import Config
+from streams.sandbox.config import PATHS, Config
 from streams.settings import Settings
 
 
@@ -31,6 +29,11 @@ def sandbox_command(  # noqa: PLR0917 - typer calls it by names
 
     Example: dmstream sandbox --port 8090 --gateway http://127.0.0.1:8080
     """
+    # Heavy imports stand where they are used: `--help` of other commands must not pay for them.
+    import uvicorn  # noqa: PLC0415
+
+    from streams.sandbox.app import make_app  # noqa: PLC0415
+
     settings = Settings()
     config = Config(
         gateway=gateway.rstrip("/") if gateway else None,

@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 from schemas.base import Platform, Provider
 
+PATHS = {
+    "DM_AYRSHARE_URL": "/ayrshare/api",
+    "DM_META_GRAPH_URL": "/meta/graph/v25.0",
+    "DM_META_INSTAGRAM_URL": "/meta/instagram/v25.0",
+    "DM_X_URL": "/x",
+}
+"""The settings that point the connectors here, and the paths to put after the address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -1,7 +1,5 @@
 """X's contract: sending, events, media upload. Mounted at `/x`."""
 
-import base64
-import binascii
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +12,7 @@ from streams.sandbox.desk import Desk, answer
 from streams.sandbox.errors import x_problem
 from streams.sandbox.reading import bearer, json_object
 from streams.sandbox.store import Incoming, Message
+from streams.sandbox.x_media import XMedia
 
 _KEYS = {"text", "attachments"}
 
@@ -22,7 +21,7 @@ class XApi:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._media: dict[str, str] = {}
-        """Media id to the account that uploaded it: no other may send it."""
+        """Media ready to be sent, and the account that uploaded each: no other may send it."""
 
     def routes(self) -> list[Route]:
         return [
@@ -32,7 +31,7 @@ class XApi:
                 methods=["POST"],
             ),
             Route("/2/dm_events", self.events, methods=["GET"]),
-            Route("/2/media/upload", self.upload, methods=["POST"]),
+            *XMedia(self._media, self._account).routes(),
             Route("/2/users/me", self.me, methods=["GET"]),
         ]
 
@@ -62,22 +61,6 @@ class XApi:
             refused = x_problem(400, "Invalid Request", "One or more parameters was invalid.")
             return self._desk.note_refused(incoming, refused)
         return await self._desk.take(request, incoming, _sent, status=201)
-
-    async def upload(self, request: Request) -> Response:
-        account = self._account(request)
-        body = await json_object(request)
-        if account is None:
-            return answer(x_problem(401, "Unauthorized", "Unauthorized"))
-        try:
-            content = base64.b64decode(str(body.get("media", "")), validate=True)
-        except binascii.Error:
-            content = b""
-        if not content or body.get("media_category") != "dm_image":
-            return answer(x_problem(400, "Invalid Request", "media is required"))
-        media_id = str(1146654567674912769 + len(self._media))
-        self._media[media_id] = account.account_id
-        data = {"id": media_id, "media_key": f"3_{media_id}", "size": len(content)}
-        return JSONResponse({"data": {**data, "expires_after_secs": 86400}})
 
     async def events(self, request: Request) -> Response:
         account = self._account(request)

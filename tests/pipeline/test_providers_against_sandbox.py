@@ -278,16 +278,23 @@ def test_an_error_about_one_of_ayrshare_s_several_messages_is_not_tried_again(
     assert result.error_class is ErrorClass.MAYBE_DELIVERED
 
 
-def test_x_media_are_fetched_uploaded_and_named_by_id(box: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("media_type", "size"), [("image/png", 5), ("image/gif", 5), ("video/mp4", 5_000_000)]
+)
+def test_x_media_are_fetched_uploaded_and_named_by_id(
+    box: Sandbox, media_type: str, size: int
+) -> None:
+    """Images in one call, the others in pieces and processed; the sandbox checks that all came."""
     linked, person = link(box, Way("x", "x")), digits()
+    medium = answering(body=b"x" * size, headers={"content-type": media_type})
+
+    async def no_wait(_: float) -> None:
+        return
 
     async def run() -> Sent | SendError:
-        async with (
-            server(answering(body=b"\x89PNG", headers={"content-type": "image/png"})) as heard,
-            make_client(verify=TRUST) as client,
-        ):
-            connector = make_connectors(box.settings(), client)["x"]
-            url = f"http://{heard.address}/a.png"
+        async with server(medium) as heard, make_client(verify=TRUST) as client:
+            connector = make_connectors(box.settings(), client, sleep=no_wait)["x"]
+            url = f"http://{heard.address}/a"
             return await connector.send(linked.send(person, media_urls=(url,)), linked.credential)
 
     assert isinstance(asyncio.run(run()), Sent)

@@ -22,7 +22,8 @@ from streams.providers.protocol import (
 )
 from streams.providers.reading import Reader
 from streams.providers.x import errors, history
-from streams.providers.x.media import MediaFetcher, upload
+from streams.providers.x.media import MediaFetcher
+from streams.providers.x.upload import Uploader
 
 _USER_ID = re.compile(r"\d{1,19}")  # by X's OpenAPI
 
@@ -58,10 +59,7 @@ class X:
         if send.text:
             body["text"] = send.text
         if send.media_urls:
-            medium = await self._media.fetch(send.media_urls[0])
-            if isinstance(medium, SendError):
-                return medium
-            media_id = await upload(self._client, self._url, medium, _authorisation(credential))
+            media_id = await self._media_id(send.media_urls[0], credential)
             if isinstance(media_id, SendError):
                 return media_id
             body["attachments"] = [{"media_id": media_id}]
@@ -87,6 +85,13 @@ class X:
                 pause_until=waits.x_rate_limit_reset(answer.headers).at if used_up else None,
             )
         return errors.classify_error(answer.status, answer.headers, answer.body)
+
+    async def _media_id(self, url: str, credential: Credential) -> str | SendError:
+        medium = await self._media.fetch(url)
+        if isinstance(medium, SendError):
+            return medium
+        headers = _authorisation(credential)
+        return await Uploader(self._client, self._url, headers, self._sleep).upload(medium)
 
     def history(self, account: LinkedAccount, credential: Credential) -> AsyncIterator[HistoryPage]:
         reader = Reader(

@@ -1,4 +1,4 @@
-"""Media for X: fetched from the caller's address, uploaded, named by id (X's media upload page).
+"""Media for X: fetched from the caller's address, to be uploaded and named by id.
 
 The other providers fetch media themselves. Here our own machine opens an address that a caller
 chose, so the address must be a public one: https, no redirects, and never a host of our own
@@ -6,23 +6,26 @@ network, whatever its name resolves to.
 """
 
 import asyncio
-import base64
 import ipaddress
 import socket
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
 
-from streams.providers import answers
-from streams.providers.http import Answer, NoAnswer, exchange, json_post, no_answer_error
+from streams.providers.http import Answer, NoAnswer, exchange
 from streams.providers.protocol import ErrorClass, SendError
-from streams.providers.x import errors
 
-MAX_IMAGE_BYTES = 5 * 1024 * 1024
-"""X's limit for images of direct messages."""
-IMAGES = ("image/jpeg", "image/png", "image/webp")
-"""What X's one-call upload takes; video and GIF need its chunked upload."""
+_MB = 1024 * 1024
+LARGEST = {
+    "image/jpeg": 5 * _MB,
+    "image/png": 5 * _MB,
+    "image/webp": 5 * _MB,
+    "image/gif": 15 * _MB,
+    "video/mp4": 25 * _MB,
+    "video/quicktime": 25 * _MB,
+}
+"""By type, in bytes. X takes larger videos; a medium is held in memory here, so not we."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,11 @@ class MediaFetcher:
         self._allow_private = allow_private
 
     async def fetch(self, url: str) -> Medium | SendError:
-        """The image at the address. Nothing has gone to X yet, so trouble here is no `maybe`."""
+        """The medium at the address. Nothing has gone to X yet, so trouble here is no `maybe`."""
         request = await self._request(url)
         if isinstance(request, SendError):
             return request
-        answer = await exchange(self._client, request, max_bytes=MAX_IMAGE_BYTES)
+        answer = await exchange(self._client, request, max_bytes=max(LARGEST.values()))
         if isinstance(answer, NoAnswer):
             return _not_now(f"the media's address: {answer.what}")
         if answer.status >= 500 or answer.status == httpx.codes.TOO_MANY_REQUESTS:  # noqa: PLR2004
@@ -59,7 +62,7 @@ class MediaFetcher:
             target = httpx.URL(url)
         except (ValueError, httpx.InvalidURL):
             return _refused("a media address must be a web address")
-        headers = {"accept": ", ".join(IMAGES)}
+        headers = {"accept": ", ".join(LARGEST)}
         if self._allow_private and parts.scheme in ("http", "https"):
             return self._client.build_request("GET", target, headers=headers)
         if parts.scheme != "https" or not host or parts.username is not None or port is not None:
@@ -89,39 +92,13 @@ async def _public_address(host: str) -> str | None:
     return str(addresses[0])
 
 
-async def upload(
-    client: httpx.AsyncClient, base: str, medium: Medium, headers: dict[str, str]
-) -> str | SendError:
-    """The media id. An upload is not a message: what failed here was certainly not delivered."""
-    body = {
-        "media": base64.b64encode(medium.content).decode(),
-        "media_category": "dm_image",
-        "media_type": medium.media_type,
-    }
-    request = json_post(client, f"{base}/2/media/upload", body, headers)
-    answer = await exchange(client, request)
-    if isinstance(answer, NoAnswer):
-        error = no_answer_error(answer, "X (media upload)")
-    else:
-        media_id = answers.text(answers.dig(answers.parse(answer.body), "data", "id"))
-        if answer.status in (httpx.codes.OK, httpx.codes.CREATED) and media_id is not None:
-            return media_id
-        error = errors.classify_error(answer.status, answer.headers, answer.body)
-    if error.error_class is ErrorClass.MAYBE_DELIVERED:
-        return replace(
-            error,
-            error_class=ErrorClass.TRANSIENT,
-            message="X: the media could not be uploaded; no message was sent",
-        )
-    return error
-
-
 def _medium(answer: Answer) -> Medium | SendError:
-    if not answer.whole:
-        return _refused(f"the media is above {MAX_IMAGE_BYTES} bytes, or its download broke off")
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in IMAGES:
-        return _refused("X: only JPEG, PNG and WebP images can be sent (video and GIF can't)")
+    if media_type not in LARGEST:
+        return _refused(f"X: only these media can be sent: {', '.join(LARGEST)}")
+    if not answer.whole or len(answer.body) > LARGEST[media_type]:
+        most = LARGEST[media_type] // _MB
+        return _refused(f"X: the medium is above {most} MB, or its download broke off")
     return Medium(media_type, answer.body)
 
 

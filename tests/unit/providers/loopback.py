@@ -83,14 +83,19 @@ class Authority:
 @asynccontextmanager
 async def server(behave: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[Heard]:
     heard = Heard()
+    open_now: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        open_now[task] = writer
         try:
             await behave(heard, reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
+            del open_now[task]
 
     listening = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     heard.port = listening.sockets[0].getsockname()[1]
@@ -98,3 +103,6 @@ async def server(behave: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncI
         yield heard
     finally:
         listening.close()
+        for writer in open_now.values():
+            writer.transport.abort()  # whoever waits for a request sees the end of it
+        await asyncio.gather(*open_now, return_exceptions=True)

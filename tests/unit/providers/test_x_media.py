@@ -5,13 +5,23 @@ import socket
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from streams.providers.http import Answer, NoAnswer, exchange, make_client
 from streams.providers.protocol import ErrorClass, SendError
 from streams.providers.x import media
-from streams.providers.x.media import MAX_IMAGE_BYTES, MediaFetcher, Medium
-from tests.unit.providers.loopback import Authority, Behaviour, Heard, answering, raw, server
+from streams.providers.x.media import LARGEST, MediaFetcher, Medium
+from streams.providers.x.upload import PIECE_BYTES, Uploader
+from tests.unit.providers.loopback import (
+    Authority,
+    Behaviour,
+    Heard,
+    answering,
+    raw,
+    read_request,
+    server,
+)
 
 PNG = {"content-type": "image/png; charset=binary"}
 
@@ -117,8 +127,8 @@ def test_an_image_comes_with_its_type() -> None:
     [
         (answering("404 Not Found"), "bad_request"),
         (answering("302 Found", headers={"location": "http://127.0.0.1/"}), "bad_request"),
-        (answering(body=b"x", headers={"content-type": "video/mp4"}), "bad_request"),
-        (answering(body=b"x" * (MAX_IMAGE_BYTES + 1), headers=PNG), "bad_request"),
+        (answering(body=b"x", headers={"content-type": "application/pdf"}), "bad_request"),
+        (answering(body=b"x" * (LARGEST["image/png"] + 1), headers=PNG), "bad_request"),
         (answering("503 Service Unavailable"), "transient"),
         (raw(b"", then_hang=True), "transient"),
         (raw(b""), "transient"),
@@ -128,3 +138,67 @@ def test_trouble_with_the_medium_is_never_maybe_delivered(behave: Behaviour, exp
     result = fetch_from(behave)
     assert isinstance(result, SendError)
     assert result.error_class == expected
+
+
+UPLOADED = {"data": {"id": "99", "processing_info": {"state": "succeeded"}}}
+
+
+def upload(answers: list[tuple[str, Any]]) -> tuple[str | SendError, list[float]]:
+    """A video of two pieces, to a server that gives these answers one after another."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async def behave(
+        heard: Heard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        while True:
+            heard.requests.append(await read_request(reader))
+            status, body = answers.pop(0)
+            raw_body = orjson.dumps(body)
+            head = f"HTTP/1.1 {status} X\r\ncontent-length: {len(raw_body)}\r\n\r\n"
+            writer.write(head.encode() + raw_body)
+
+    async def run() -> str | SendError:
+        async with server(behave) as heard, make_client() as client:
+            video = Medium("video/mp4", b"v" * (PIECE_BYTES + 1))
+            uploader = Uploader(client, f"http://{heard.address}", {}, sleep)
+            return await uploader.upload(video)
+
+    return asyncio.run(run()), waits
+
+
+def processing(state: str, **more: Any) -> tuple[str, Any]:
+    return "200", {"data": {"id": "99", "processing_info": {"state": state, **more}}}
+
+
+BEGUN = [("200", UPLOADED), ("200", {}), ("200", {})]
+
+
+def test_a_video_is_ready_once_x_has_processed_it() -> None:
+    pending = processing("pending", check_after_secs=3)
+    result, waits = upload([*BEGUN, pending, processing("in_progress"), processing("succeeded")])
+    assert result == "99"
+    assert waits == [3.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([*BEGUN, processing("failed")], "bad_request"),
+        ([*BEGUN, *[processing("in_progress", check_after_secs=10)] * 20], "transient"),
+        ([("200", {"data": {}})], "bad_request"),
+        ([("200", {"data": {"id": "../../x"}})], "bad_request"),
+        ([("200", UPLOADED), ("500", {})], "transient"),
+        ([("200", UPLOADED), ("200", {}), ("401", {})], "token_invalid"),
+        ([("429", {})], "rate_limited"),
+    ],
+)
+def test_trouble_with_an_upload_is_never_maybe_delivered(
+    answers: list[tuple[str, Any]], expected: str
+) -> None:
+    result, waits = upload(answers)
+    assert isinstance(result, SendError)
+    assert result.error_class == expected
+    assert sum(waits) <= 90
