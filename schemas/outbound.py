@@ -1,7 +1,7 @@
 """Records of `dm.outbound.*`: accepted sends on their way to a platform. Key: conversation id.
 
 `dm.outbound.<platform>.v1` holds the `send.accepted` event itself; `dm.outbound.delayed.v1` holds
-the same with when to go on and what earlier attempts came to.
+the same with when to go on. What earlier attempts came to is in the delivery worker's journal.
 """
 
 from pydantic import Field
@@ -16,7 +16,5 @@ class DelayedSend(Model):
     turn: int = Field(ge=1)
     """How often it was put here. Only the newest counts: a worker that starts again reads older
     ones too."""
-    attempts: int = Field(default=0, ge=0)
-    """Attempts made. None of them was delivered, or `delivered` names what was."""
-    delivered: tuple[str, ...] = ()
-    """Message ids that earlier attempts got, where one command makes several messages."""
+    place: int = Field(ge=0)
+    """Offset of its first record on the outbound topic: the order of a conversation's sends."""

@@ -20,15 +20,20 @@ from schemas.topics import (
     OUTBOUND_X,
 )
 from streams.agents.batches import BatchSchema
-from streams.agents.dispatcher import Dispatcher, Outgoing, StoppedError
+from streams.agents.dispatcher import Dispatcher, StoppedError
 from streams.agents.failing import failure_headers, places
 from streams.agents.outbox import Outbox
+from streams.agents.outgoing import Outgoing
 from streams.settings import Settings
 
 OUTBOUND = (OUTBOUND_FACEBOOK, OUTBOUND_INSTAGRAM, OUTBOUND_X)
 
-# Batches whose sends have not all ended: bounds memory, and what a restart reads again.
-UNACKNOWLEDGED_BATCHES = 50
+Acknowledge = Callable[[], Awaitable[Any]]
+Begin = Callable[[Any], "asyncio.Task[None]"]
+
+# Sends of about 2 kB that have not ended.
+OUTBOUND_IN_HAND = 5_000
+DELAYED_IN_HAND = 50_000
 
 _ACCEPTED: TypeAdapter[SendAccepted] = TypeAdapter(SendAccepted)
 
@@ -44,16 +49,47 @@ def add_delivery_agents(app: faust.App, settings: Settings, delivery: "Delivery"
     @app.agent(outbound, name="delivery", concurrency=1)
     async def deliver(stream: Any) -> None:
         async for batch in stream.noack().events():
-            await delivery.take(batch, _acknowledge(stream, batch), delivery.send_at_once)
+            await delivery.take_outbound(batch, _acknowledge(stream, batch))
 
     @app.agent(delayed, name="delayed", concurrency=1)
     async def wait_and_deliver(stream: Any) -> None:
         async for batch in stream.noack().events():
-            await delivery.take(batch, _acknowledge(stream, batch), delivery.send_when_due)
+            await delivery.take_delayed(batch, _acknowledge(stream, batch))
 
 
-def _acknowledge(stream: Any, batch: Any) -> Callable[[], Awaitable[Any]]:
+def _acknowledge(stream: Any, batch: Any) -> Acknowledge:
     return lambda: stream.ack(batch)
+
+
+@dataclass(slots=True)
+class Lane:
+    """The sends of one agent that have begun and not ended. One agent's may not hold up another's:
+    what waits on the delayed topic waits for minutes."""
+
+    limit: int
+    """Bounds memory, and what a restart reads again. One batch may go above it."""
+    in_hand: int = 0
+    tails: dict[tuple[str, int], asyncio.Task[None]] = field(default_factory=dict)
+    """The last batch of each partition: batches are acknowledged in their order."""
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def room(self) -> None:
+        while self.in_hand >= self.limit:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def free(self, count: int) -> None:
+        self.in_hand -= count
+        self._freed.set()
+
+
+@dataclass(slots=True)
+class Round:
+    """What lives from one assignment of partitions to the next."""
+
+    dispatcher: Dispatcher
+    outbound: Lane = field(default_factory=lambda: Lane(OUTBOUND_IN_HAND))
+    delayed: Lane = field(default_factory=lambda: Lane(DELAYED_IN_HAND))
 
 
 @dataclass(slots=True)
@@ -62,24 +98,41 @@ class Delivery:
 
     settings: Settings
     make_dispatcher: Callable[[], Dispatcher]
-    """A new one for each assignment of partitions."""
     outbox: Outbox
     crash: Callable[[BaseException], Awaitable[None]]
     log: str
     clock: Callable[[], datetime]
-    _dispatcher: Dispatcher | None = None
-    _tails: dict[tuple[str, int], asyncio.Task[None]] = field(default_factory=dict)
-    _room: asyncio.Semaphore = field(
-        default_factory=lambda: asyncio.Semaphore(UNACKNOWLEDGED_BATCHES)
-    )
+    _round: Round | None = None
 
-    async def take(
-        self,
-        batch: Any,
-        acknowledge: Callable[[], Awaitable[Any]],
-        begin: Callable[[Any], "asyncio.Task[None]"],
-    ) -> None:
-        """Begins a batch's sends and returns, while there is room; bad records become failures."""
+    async def take_outbound(self, batch: Any, acknowledge: Acknowledge) -> None:
+        """Begins a batch's sends, then waits until there is room for another."""
+        now = self._current()
+
+        def begin(record: Any) -> asyncio.Task[None]:
+            accepted = _ACCEPTED.validate_json(record.value or b"")
+            return now.dispatcher.submit(Outgoing(accepted, record.partition, record.offset))
+
+        await self._take(batch, acknowledge, begin, now.outbound)
+
+    async def take_delayed(self, batch: Any, acknowledge: Acknowledge) -> None:
+        """The same for sends that begin when they are due."""
+        now = self._current()
+
+        def begin(record: Any) -> asyncio.Task[None]:
+            delayed = DelayedSend.model_validate_json(record.value or b"")
+            item = Outgoing(delayed.send, record.partition, delayed.place, delayed.turn)
+            return now.dispatcher.submit_when_due(item, delayed.not_before)
+
+        await self._take(batch, acknowledge, begin, now.delayed)
+
+    async def stop(self) -> None:
+        """For a rebalance and at the end: attempts under way end, nothing else begins, nothing is
+        acknowledged that has not ended."""
+        stopping, self._round = self._round, None
+        if stopping is not None:
+            await stopping.dispatcher.stop()
+
+    async def _take(self, batch: Any, acknowledge: Acknowledge, begin: Begin, lane: Lane) -> None:
         sends = []
         for record in batch.value:
             try:
@@ -87,60 +140,39 @@ class Delivery:
             except ValidationError as error:
                 self._fail(record, error)
         await self.outbox.flush()
-        await self._room.acquire()
+        lane.in_hand += len(sends)
         place = (batch.message.topic, batch.message.partition)
-        finishing = asyncio.create_task(self._finish(self._tails.get(place), sends, acknowledge))
-        finishing.add_done_callback(_retrieve)
-        self._tails[place] = finishing
-
-    def send_at_once(self, record: Any) -> "asyncio.Task[None]":
-        """Raises ValidationError for a record that is no accepted send."""
-        accepted = _ACCEPTED.validate_json(record.value or b"")
-        return self._current().submit(Outgoing(accepted, record.partition))
-
-    def send_when_due(self, record: Any) -> "asyncio.Task[None]":
-        """Raises ValidationError for a record that is no delayed send."""
-        delayed = DelayedSend.model_validate_json(record.value or b"")
-        dispatcher = self._current()
-        return asyncio.create_task(self._wait(delayed, record.partition, dispatcher))
-
-    async def stop(self) -> None:
-        """For a rebalance: attempts under way end, nothing else begins, nothing is acknowledged
-        that has not ended."""
-        stopping, self._dispatcher = self._dispatcher, None
-        self._tails = {}
-        if stopping is not None:
-            await stopping.stop()
-
-    async def _wait(self, delayed: DelayedSend, partition: int, dispatcher: Dispatcher) -> None:
-        await asyncio.sleep(max(0.0, (delayed.not_before - self.clock()).total_seconds()))
-        await dispatcher.submit(
-            Outgoing(delayed.send, partition, delayed.attempts, delayed.delivered, delayed.turn)
+        finishing = asyncio.create_task(
+            self._finish(lane.tails.get(place), sends, acknowledge, lane)
         )
+        finishing.add_done_callback(_retrieve)
+        lane.tails[place] = finishing
+        await lane.room()
 
     async def _finish(
         self,
         earlier: "asyncio.Task[None] | None",
         sends: list["asyncio.Task[None]"],
-        acknowledge: Callable[[], Awaitable[Any]],
+        acknowledge: Acknowledge,
+        lane: Lane,
     ) -> None:
         try:
+            await asyncio.gather(*sends)
             if earlier is not None:
                 await earlier
-            await asyncio.gather(*sends)
             await acknowledge()
         except StoppedError:
             raise  # also to the batches behind: acknowledging one of them would skip this one
-        except Exception as error:  # noqa: BLE001 - a bug ends the process, whatever it is
+        except Exception as error:
             await self.crash(error)
             raise
         finally:
-            self._room.release()
+            lane.free(len(sends))
 
-    def _current(self) -> Dispatcher:
-        if self._dispatcher is None:
-            self._dispatcher = self.make_dispatcher()
-        return self._dispatcher
+    def _current(self) -> Round:
+        if self._round is None:
+            self._round = Round(self.make_dispatcher())
+        return self._round
 
     def _fail(self, record: Any, error: ValidationError) -> None:
         failure = Failure("deliver", "invalid_send", _INVALID.format(places(error)))

@@ -1,19 +1,22 @@
 """Accepted sends to the platforms: conversations side by side, each in its order. Knows no Faust.
 
 A message is never sent twice on our own initiative (invariant 8): before a request is written, the
-attempt is durable (event and table). A send that is read again with an attempt noted and no end
+attempt is durable (event and journal). A send that is read again with an attempt noted and no end
 was cut by a crash: its outcome is unknown, and only an echo resolves it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any
 
-from schemas.events import Event, SendAccepted
+from schemas.base import Provider
+from schemas.events import SendAccepted
 from streams.agents import send_events
 from streams.agents.breaker import Breaker
+from streams.agents.outgoing import Journal, Outgoing
+from streams.agents.waiting import Waiting
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.providers.retry import (
     Delay,
@@ -25,42 +28,11 @@ from streams.providers.retry import (
     next_step,
 )
 
-Progress = Literal["attempting", "done"]
 SendCall = Callable[[SendAccepted, OutboundSend], Awaitable[Sent | SendError]]
 
 
 class StoppedError(Exception):
     """The dispatcher was stopped before this send's turn: it must not be acknowledged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One accepted send, with what earlier attempts came to."""
-
-    accepted: SendAccepted
-    partition: int
-    attempts: int = 0
-    delivered: tuple[str, ...] = ()
-    turn: int = 0
-    """0 from an outbound topic; on the delayed topic, how often it was put there."""
-
-
-class Journal(Protocol):
-    """What must be durable about sends."""
-
-    def progress(self, command_id: str) -> str | None:
-        """None: never attempted. `attempting`: a request may have been written. `waiting:N`: put
-        on the delayed topic for the Nth time, nothing of it under way. `done`: it has its outcome.
-        """
-        ...
-
-    async def note(self, item: Outgoing, progress: Progress, *events: Event) -> None:
-        """Returns once the events and the progress are durable."""
-        ...
-
-    async def delay(self, item: Outgoing, until: datetime) -> None:
-        """Returns once the send is on the delayed topic and its progress is `waiting:N`."""
-        ...
 
 
 @dataclass(slots=True)
@@ -69,86 +41,113 @@ class Dispatcher:
     journal: Journal
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
     at_once: int = 64
-    """Requests in flight at a time: bounds sockets and memory, not conversations."""
+    """Requests in flight per provider: bounds sockets, and keeps a slow platform to itself."""
     _tails: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _pauses: dict[str, datetime] = field(default_factory=dict)
-    """Account or conversation to the instant before which nothing of it is attempted."""
-    _breakers: dict[str, Breaker] = field(default_factory=dict)
-    _slots: asyncio.Semaphore = field(init=False)
-    _stopping: bool = False
+    _due_tails: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _stopped_accounts: dict[str, datetime] = field(default_factory=dict)
+    _breakers: dict[Provider, Breaker] = field(default_factory=dict)
+    _slots: dict[Provider, asyncio.Semaphore] = field(default_factory=dict)
+    _waiting: Waiting = field(default_factory=Waiting)
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
-        self._slots = asyncio.Semaphore(self.at_once)
+        for send in self.journal.waiting():
+            self._waiting.add(send)
 
     def submit(self, item: Outgoing) -> "asyncio.Task[None]":
         """Puts a send behind the earlier ones of its conversation. The task ends when its outcome
-        (or its place on the delayed topic) is durable; it raises only on a bug."""
-        conversation = item.accepted.subject or ""
-        task = asyncio.create_task(self._after(self._tails.get(conversation), item))
-        self._tails[conversation] = task
-        task.add_done_callback(lambda done: self._forget(conversation, done))
-        return task
+        (or its place on the delayed topic) is durable; it raises StoppedError, or on a bug."""
+        return _line_up(self._tails, item, lambda earlier: self._after(earlier, item))
 
-    async def stop(self) -> None:
+    def submit_when_due(self, item: Outgoing, not_before: datetime) -> "asyncio.Task[None]":
+        """The same at `not_before`; sends of one conversation keep the order of these calls."""
+        return _line_up(
+            self._due_tails, item, lambda earlier: self._when_due(earlier, item, not_before)
+        )
+
+    async def stop(self, grace_seconds: float = 5.0) -> None:
         """Begins no further attempt and waits for those under way; the rest stays unacknowledged.
 
-        For a rebalance: who owns the partition next goes on from the journal.
+        For a rebalance: who owns the partition next goes on from the journal. An attempt that
+        outlasts the grace is unknown to them, and its end is still written by us.
         """
-        self._stopping = True
-        if self._tails:
-            await asyncio.wait(set(self._tails.values()))
+        self._stop.set()
+        under_way = {*self._tails.values(), *self._due_tails.values()}
+        if under_way:
+            await asyncio.wait(under_way, timeout=grace_seconds)
 
-    def _forget(self, conversation: str, done: "asyncio.Task[None]") -> None:
-        if self._tails.get(conversation) is done:
-            del self._tails[conversation]
+    async def _when_due(
+        self, earlier: "asyncio.Task[None] | None", item: Outgoing, not_before: datetime
+    ) -> None:
+        await self._rest((not_before - self.clock()).total_seconds())
+        if earlier is not None:
+            await asyncio.wait({earlier})
+        if self._stop.is_set():
+            raise StoppedError
+        await self.submit(item)
 
     async def _after(self, earlier: "asyncio.Task[None] | None", item: Outgoing) -> None:
         if earlier is not None:
             await asyncio.wait({earlier})
-        async with self._slots:
-            if self._stopping:
-                raise StoppedError
-            await self._carry_out(item)
+        if self._stop.is_set():
+            raise StoppedError
+        await self._carry_out(item)
 
     async def _carry_out(self, item: Outgoing) -> None:
-        progress = self.journal.progress(item.accepted.data.command_id)
-        if progress == "attempting":
-            await self.journal.note(item, "done", send_events.interrupted(item, self.clock()))
+        noted = self.journal.noted(item)
+        if noted is not None and noted.progress == "attempting":
+            cut = replace(item, attempts=noted.attempts, attempted_at=noted.at)
+            await self._end(cut, *send_events.interrupted(cut, self.clock()))
             return
-        if progress != (f"waiting:{item.turn}" if item.turn else None):
-            return  # it has ended, or a newer record of the delayed topic carries it
-        again: Outgoing | None = item
+        if noted is not None:
+            if noted.progress == "done" or noted.turn != item.turn:
+                return  # it has ended, or a newer record of the delayed topic carries it
+            item = replace(item, attempts=noted.attempts, delivered=noted.delivered)
+        elif item.turn:
+            return  # the note follows the delayed record: the crash between them left this behind
+        again: tuple[Outgoing, float] | None = (item, 0.0)
         while again is not None:
-            again = await self._attempt(again)
+            item, wait = again
+            await self._rest(wait)
+            async with self._slot(item):
+                again = await self._attempt(item)
 
-    async def _attempt(self, item: Outgoing) -> Outgoing | None:
-        """One attempt. Returns the send to try again at once, None where it has ended or waits."""
+    async def _attempt(self, item: Outgoing) -> tuple[Outgoing, float] | None:
+        """One attempt. Returns the send and the seconds after which to try it again here; None
+        where it has ended or waits on the delayed topic."""
+        if self._stop.is_set():
+            raise StoppedError  # while it waited for a slot or rested: nothing is under way
         data, now = item.accepted.data, self.clock()
-        late = before_attempt(now, data.expires_at, data.window_expires_at)
-        if late is not None:
-            await self._fail(item, late)
+        hindered = before_attempt(
+            now, data.expires_at, data.window_expires_at
+        ) or self._account_stopped(item)
+        if hindered is not None:
+            await self._fail(item, hindered)
             return None
         blocked = self._blocked_until(item, now)
         if blocked is not None:
             await self._wait_until(item, blocked)
             return None
-        item = replace(item, attempts=item.attempts + 1)
-        await self.journal.note(item, "attempting", send_events.attempted(item, now))
-        result = await self.send(item.accepted, _outbound(item))
+        item = replace(item, attempts=item.attempts + 1, attempted_at=now)
+        await self.journal.attempting(item, send_events.attempted(item, now))
+        result = await self.send(item.accepted, item.outbound())
         now = self.clock()
-        breaker = self._breakers.setdefault(data.provider, Breaker())
-        breaker.record(isinstance(result, SendError) and result.is_platform_trouble, now)
-        if isinstance(result, Sent):
-            self._pause_after(item, result, now)
-            await self.journal.note(item, "done", *send_events.sent(item, result, now))
-            return None
-        return await self._after_error(item, result, now)
+        self._breaker(item).record(
+            isinstance(result, SendError) and result.is_platform_trouble, now
+        )
+        if isinstance(result, SendError):
+            return await self._after_error(item, result, now)
+        pause = send_events.pause_end(result, now)
+        if pause is not None:
+            self._waiting.pause(item.account, pause)
+        await self._end(item, *send_events.sent(item, result, now))
+        return None
 
     async def _after_error(
         self, item: Outgoing, error: SendError, now: datetime
-    ) -> Outgoing | None:
+    ) -> tuple[Outgoing, float] | None:
         data = item.accepted.data
         if error.delivered:
             item = replace(item, delivered=error.delivered)
@@ -157,27 +156,32 @@ class Dispatcher:
         )
         match step:
             case Retry(after):
-                await self.sleep(after)
-                return item
+                await self.journal.not_delivered(item)
+                return item, after
             case Delay(until, scope):
-                self._pauses[_account(item) if scope == "account" else _place(item)] = until
+                self._waiting.pause(
+                    item.account if scope == "account" else item.conversation, until
+                )
                 await self._wait_until(item, until)
             case StopAccount():
-                if step.until is not None:
-                    self._pauses[_account(item)] = step.until
-                await self.journal.note(
-                    item, "done", *send_events.account_stopped(item, error, step, now)
-                )
+                if step.until is None:
+                    self._stopped_accounts[item.account] = now
+                else:
+                    self._waiting.pause(item.account, step.until)
+                await self._end(item, *send_events.account_stopped(item, error, step, now))
             case Unknown():
-                await self.journal.note(item, "done", send_events.unknown(item, step, now))
+                await self._end(item, send_events.unknown(item, step, now))
             case Fail():
                 await self._fail(item, step, error)
         return None
 
     async def _fail(self, item: Outgoing, step: Fail, error: SendError | None = None) -> None:
-        await self.journal.note(
-            item, "done", send_events.failed(item, step.reason, step.message, error, self.clock())
-        )
+        event = send_events.failed(item, step.reason, step.message, error, self.clock())
+        await self._end(item, event)
+
+    async def _end(self, item: Outgoing, *events: Any) -> None:
+        await self.journal.done(item, *events)
+        self._waiting.remove(item)
 
     async def _wait_until(self, item: Outgoing, until: datetime) -> None:
         """To the delayed topic, unless its time is over before that."""
@@ -185,43 +189,55 @@ class Dispatcher:
         late = before_attempt(until, data.expires_at, data.window_expires_at)
         if late is not None:
             await self._fail(item, late)
-        else:
-            await self.journal.delay(item, until)
+            return
+        waiting = replace(item, turn=item.turn + 1)
+        # Known before it is durable: a later send of the conversation may ask in between.
+        self._waiting.add(waiting.waiting_until(until))
+        await self.journal.delay(waiting, until)
+
+    def _account_stopped(self, item: Outgoing) -> Fail | None:
+        """Sends accepted before the account's credential was found dead; later ones were accepted
+        because it was linked again."""
+        stopped_at = self._stopped_accounts.get(item.account)
+        if stopped_at is None or item.accepted.time > stopped_at:
+            return None
+        return Fail("token_invalid", "the account's credential is dead: link it again")
 
     def _blocked_until(self, item: Outgoing, now: datetime) -> datetime | None:
-        pauses = [self._pauses.get(_account(item)), self._pauses.get(_place(item))]
-        paused = max((until for until in pauses if until is not None), default=None)
-        if paused is not None and paused > now:
-            return paused
-        breaker = self._breakers.get(item.accepted.data.provider)
-        return breaker.blocked_until(now) if breaker else None
+        paused = self._waiting.blocked_until(item, now)
+        return paused if paused is not None else self._breaker(item).blocked_until(now)
 
-    def _pause_after(self, item: Outgoing, result: Sent, now: datetime) -> None:
-        until = send_events.pause_end(result, now)
-        if until is not None:
-            self._pauses[_account(item)] = until
+    def _breaker(self, item: Outgoing) -> Breaker:
+        return self._breakers.setdefault(item.accepted.data.provider, Breaker())
+
+    def _slot(self, item: Outgoing) -> asyncio.Semaphore:
+        provider = item.accepted.data.provider
+        return self._slots.setdefault(provider, asyncio.Semaphore(self.at_once))
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleeps, or until the dispatcher is stopped."""
+        if seconds <= 0:
+            return
+        ways = [asyncio.create_task(self.sleep(seconds)), asyncio.create_task(self._stop.wait())]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
 
 
-def _account(item: Outgoing) -> str:
-    return f"{item.accepted.platform}:{item.accepted.data.account_id}"
+def _line_up(
+    tails: dict[str, "asyncio.Task[None]"],
+    item: Outgoing,
+    begin: "Callable[[asyncio.Task[None] | None], Coroutine[Any, Any, None]]",
+) -> "asyncio.Task[None]":
+    conversation = item.conversation
+    task = asyncio.create_task(begin(tails.get(conversation)))
+    tails[conversation] = task
 
+    def forget(done: "asyncio.Task[None]") -> None:
+        if tails.get(conversation) is done:
+            del tails[conversation]
 
-def _place(item: Outgoing) -> str:
-    return item.accepted.subject or ""
-
-
-def _outbound(item: Outgoing) -> OutboundSend:
-    data = item.accepted.data
-    if item.accepted.platform is None:
-        raise ValueError(f"send {data.command_id} names no platform")
-    return OutboundSend(
-        command_id=data.command_id,
-        platform=item.accepted.platform,
-        account_id=data.account_id,
-        recipient_id=data.correspondent_id,
-        external_conversation_id=data.external_conversation_id,
-        text=data.text,
-        media_urls=data.media_urls,
-        human_agent=data.human_agent,
-        delivered=item.delivered,
-    )
+    task.add_done_callback(forget)
+    return task

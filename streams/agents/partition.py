@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from schemas.commands import SendMessage
 from schemas.events import Event, parse_event
 from schemas.failures import Failure
 from schemas.topics import COMMANDS, EVENTS, FAILURES
@@ -22,6 +23,7 @@ from streams.agents.outbox import Outbox
 from streams.agents.working_set import WorkingSet
 from streams.conversation.autoresponse import auto_response
 from streams.conversation.evolve import evolve
+from streams.conversation.instants import to_ms
 from streams.conversation.react import react
 from streams.conversation.rules import Rules
 from streams.conversation.state import State
@@ -56,7 +58,7 @@ class ConversationPartition:
                 state = self.apply(event, states)
                 if was_caught_up:
                     self._follow(event, state, states)
-                elif react(state, event, self.rules):
+                elif react(state, event, self.rules) or self._answer(event, state) is not None:
                     self._undecided.append(event)
             if self._undecided and self.is_caught_up:
                 self._decide_the_undecided(states)
@@ -65,19 +67,25 @@ class ConversationPartition:
         """Most have their derived events by now: `react` finds nothing more to add."""
         waiting, self._undecided = self._undecided, []
         for event in waiting:
-            self.write(react(states.load(event), event, self.rules), states)
+            self._follow(event, states.load(event), states)
 
     def _follow(self, event: Event, state: State, states: WorkingSet) -> None:
         derived = react(state, event, self.rules)
         if derived:
             self.write(derived, states)
-        answer = auto_response(state, event, self.rules)
+        answer = self._answer(event, state)
         if answer is not None:
             self.outbox.add(
                 self.settings.topic(COMMANDS),
                 answer.profileid.encode(),
                 answer.model_dump_json(exclude_none=True).encode(),
             )
+
+    def _answer(self, event: Event, state: State) -> SendMessage | None:
+        """The automatic answer, while it still makes sense: a rebuild reads old messages too."""
+        if to_ms(self.clock()) - to_ms(event.receivedat) > self.rules.auto_latest:
+            return None
+        return auto_response(state, event, self.rules)
 
     def write(self, events: Iterable[Event], states: WorkingSet) -> None:
         """Applies new events at once and puts them in line for the log."""

@@ -2,7 +2,7 @@
 
 import random
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import faust
 
@@ -16,12 +16,16 @@ from streams.agents.dispatcher import Dispatcher
 from streams.agents.journal import TableJournal
 from streams.agents.outbox import Outbox
 from streams.agents.state_table import StateTable
+from streams.conversation.rules import Rules
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.settings import Settings
 from streams.workers.app import make_app
+
+# Acknowledged as a whole, when the last of its sends has ended: a small one repeats less.
+BATCH_LIMIT = 200
 
 
 async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
@@ -44,12 +48,17 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         return await registry.send(connectors, credentials, accepted.data.provider, name, outbound)
 
     topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED))
-    app = make_app(settings, "delivery", topics)
+    app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
     table = StateTable(app, "sends", partitions=settings.partitions)
-    journal = TableJournal(settings, table, producer)
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 
     def dispatcher() -> Dispatcher:
+        journal = TableJournal(
+            settings=settings,
+            table=table,
+            outbox=Outbox(producer, partitions=settings.partitions),
+            remembered=timedelta(milliseconds=Rules().command_memory),
+        )
         return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random)
 
     delivery = Delivery(
@@ -60,6 +69,8 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         log=log,
         clock=_now,
     )
+    # First of all to stop: attempts under way still need the clients to tell their end.
+    stack.push_async_callback(delivery.stop)
     add_delivery_agents(app, settings, delivery)
     return app
 

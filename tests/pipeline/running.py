@@ -28,9 +28,11 @@ class Running:
     settings: Settings
     folder: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)
+    """Environment of this pipeline, over all else."""
 
     def start(self, name: str) -> None:
-        """`gateway`, `conversations` or `history`; returns when it is ready."""
+        """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready."""
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
         command = ["gateway"] if name == "gateway" else ["worker", name]
@@ -56,6 +58,7 @@ class Running:
             "DM_DATA_DIR": str(self.folder),
             "DM_META_APP_IDS": ",".join(self.settings.meta_app_ids),
             **SECRETS,
+            **self.more,
         }
 
     def kill(self, name: str) -> None:
