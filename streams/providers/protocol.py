@@ -50,6 +50,16 @@ class OutboundSend:
 
     Meta carries text and media as several messages: an attempt goes on after the last one kept.
     """
+    not_after: datetime | None = None
+    """The earlier of the command's and the reply window's end. A connector looks at the clock
+    again before each message that it writes: uploads and earlier messages take their time.
+    """
+
+    def too_late(self, at: datetime) -> "SendError | None":
+        """Nothing was written, so it is transient; `retry.next_step` then says what ended."""
+        if self.not_after is None or at < self.not_after:
+            return None
+        return SendError(ErrorClass.TRANSIENT, "its time ended before it was written")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 
 import httpx
 
@@ -10,6 +11,7 @@ from streams.providers.ayrshare import Ayrshare
 from streams.providers.credentials import CredentialMissingError, Credentials
 from streams.providers.meta import Meta
 from streams.providers.protocol import Connector, ErrorClass, OutboundSend, SendError, Sent
+from streams.providers.reading import utc_now
 from streams.providers.x import MediaFetcher, X
 from streams.settings import Settings
 
@@ -19,24 +21,27 @@ def make_connectors(
     client: httpx.AsyncClient,
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    now: Callable[[], datetime] = utc_now,
 ) -> dict[Provider, Connector]:
     """Raises ValueError where an address is neither https nor loopback.
 
-    `sleep` waits between the calls that read history.
+    `sleep` waits between the calls that read history or ask after an upload.
     """
     return {
-        "ayrshare": Ayrshare(client, url=settings.ayrshare_url, sleep=sleep),
+        "ayrshare": Ayrshare(client, url=settings.ayrshare_url, sleep=sleep, now=now),
         "meta": Meta(
             client,
             graph_url=settings.meta_graph_url,
             instagram_url=settings.meta_instagram_url,
             sleep=sleep,
+            now=now,
         ),
         "x": X(
             client,
             url=settings.x_url,
             media=MediaFetcher(client, allow_private=settings.media_allow_private),
             sleep=sleep,
+            now=now,
         ),
     }
 

@@ -30,9 +30,7 @@ def sandbox_command(  # noqa: PLR0917 - typer calls it by names
     Example: dmstream sandbox --port 8090 --gateway http://127.0.0.1:8080
     """
     # Heavy imports stand where they are used: `--help` of other commands must not pay for them.
-    import uvicorn  # noqa: PLC0415
-
-    from streams.sandbox.app import make_app  # noqa: PLC0415
+    from streams.sandbox.server import SandboxStartError, serve  # noqa: PLC0415
 
     settings = Settings()
     config = Config(
@@ -55,15 +53,11 @@ def sandbox_command(  # noqa: PLR0917 - typer calls it by names
         )
     for variable, path in PATHS.items():
         typer.echo(f"{variable}=http://127.0.0.1:{port}{path}")
-    uvicorn.run(
-        make_app(config),
-        host="127.0.0.1",
-        port=port,
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=75,  # longer than any client keeps an idle connection
-        timeout_graceful_shutdown=1,  # a hanging answer must not hold up the stop
-    )
+    try:
+        serve(config, port)
+    except SandboxStartError as error:
+        typer.echo(f"dmstream sandbox: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 def _first(secrets: tuple[SecretStr, ...]) -> str:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ PATHS = {
 }
 
 
-_ADMIN = httpx.Client(verify=False, trust_env=False, timeout=15.0)  # noqa: S501 - plain loopback
+@cache
+def _client() -> httpx.Client:
+    return httpx.Client(verify=False, trust_env=False, timeout=15.0)  # noqa: S501 - plain loopback
 
 
 def digits() -> str:
@@ -129,7 +132,7 @@ class Sandbox:
         ]
 
     def _call(self, method: str, route: str, body: Any) -> Any:
-        response = _ADMIN.request(method, f"{self.address}/_sandbox/{route}", json=body)
+        response = _client().request(method, f"{self.address}/_sandbox/{route}", json=body)
         response.raise_for_status()
         return response.json()
 

@@ -6,11 +6,14 @@ import hmac
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streams.local import processes
 from streams.providers.protocol import Sent
 from tests.pipeline.sandbox import (
     SECRETS,
@@ -62,7 +65,7 @@ def is_signed(post: Received) -> bool:
 def sent(world: tuple[Sandbox, Inbox], way: Way) -> tuple[Linked, str, Sent, str]:
     linked, person = link(world[0], way), digits()
     outbound = linked.send(person)
-    result = attempt(world[0], linked, outbound, read_seconds=5.0)
+    result = attempt(world[0], linked, outbound)
     assert isinstance(result, Sent)
     return linked, person, result, outbound.command_id
 
@@ -197,15 +200,44 @@ def test_a_webhook_that_the_gateway_did_not_take_comes_again(
     wait_for(world, person, id=made["message_id"])
 
 
-def test_it_will_not_post_webhooks_that_nobody_could_trust() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "streams.sandbox", "--gateway", "http://127.0.0.1:1"],
+def sandbox_ends(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "streams.sandbox", *options],
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
         env={"PATH": os.environ["PATH"], "COLUMNS": "200"},
     )
+
+
+def test_it_will_not_post_webhooks_that_nobody_could_trust() -> None:
+    result = sandbox_ends("--gateway", "http://127.0.0.1:1")
     assert result.returncode != 0
     assert "DM_AYRSHARE_SECRETS" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_taken_port_is_told_in_one_sentence(world: tuple[Sandbox, Inbox]) -> None:
+    result = sandbox_ends("--port", str(world[0].port))
+    assert result.returncode == 1
+    assert "choose another with --port" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_it_stops_when_asked_even_while_an_answer_hangs(tmp_path: Path) -> None:
+    port = processes.free_port()
+    child = processes.start(
+        [sys.executable, "-m", "streams.sandbox", "--port", str(port)],
+        log_file=tmp_path / "sandbox.log",
+    )
+    wait_until(lambda: processes.is_listening(port))
+    box = Sandbox(port)
+    linked = link(box, Way("x", "x"))
+    box.post("faults", kind="hang_after")
+    caller = threading.Thread(target=attempt, args=(box, linked, linked.send("1")))
+    caller.start()
+    wait_until(lambda: bool(box.attempts("1")))
+    assert processes.stop(child) == 0
+    caller.join(20)
+    assert not caller.is_alive()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 import httpx
 
@@ -21,7 +22,7 @@ from streams.providers.protocol import (
     SendError,
     Sent,
 )
-from streams.providers.reading import Reader
+from streams.providers.reading import Reader, utc_now
 
 NETWORKS: dict[Platform, str] = {"facebook": "facebook", "instagram": "instagram", "x": "twitter"}
 """Ayrshare's words for the platforms."""
@@ -38,10 +39,12 @@ class Ayrshare:
         *,
         url: str,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._url = base_address(url, "DM_AYRSHARE_URL")
         self._sleep = sleep
+        self._now = now
 
     def classify_error(
         self, status: int | None, headers: Mapping[str, str], body: bytes
@@ -63,6 +66,8 @@ class Ayrshare:
             body,
             _headers(send.platform, credential),
         )
+        if late := send.too_late(self._now()):
+            return late
         answer = await exchange(self._client, request)
         if isinstance(answer, NoAnswer):
             return no_answer_error(answer, "Ayrshare")
@@ -85,6 +90,7 @@ class Ayrshare:
             platform="Ayrshare",
             headers=_headers(account.platform, credential),
             sleep=self._sleep,
+            now=self._now,
         )
         return history.pages(reader, f"{self._url}/messages/{NETWORKS[account.platform]}", account)
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import quote
 
 import httpx
@@ -22,7 +23,7 @@ from streams.providers.protocol import (
     SendError,
     Sent,
 )
-from streams.providers.reading import Reader
+from streams.providers.reading import Reader, utc_now
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
@@ -39,11 +40,13 @@ class Meta:
         graph_url: str,
         instagram_url: str,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._graph = base_address(graph_url, "DM_META_GRAPH_URL")
         self._instagram = base_address(instagram_url, "DM_META_INSTAGRAM_URL")
         self._sleep = sleep
+        self._now = now
 
     def classify_error(
         self, status: int | None, headers: Mapping[str, str], body: bytes
@@ -60,7 +63,7 @@ class Meta:
         delivered = list(send.delivered)
         sent = Sent(message_ids=send.delivered, recipient_id=send.recipient_id)
         for body in bodies[len(delivered) :]:
-            result = await self._post(send, credential, body)
+            result = send.too_late(self._now()) or await self._post(send, credential, body)
             if isinstance(result, SendError):
                 return _after(result, delivered, len(bodies))
             delivered += result.message_ids
@@ -97,6 +100,7 @@ class Meta:
             platform="Meta",
             headers=_authorisation(credential),
             sleep=self._sleep,
+            now=self._now,
             every_seconds=history.SECONDS_BETWEEN_CALLS,
         )
         root = self._host(account.platform, credential)

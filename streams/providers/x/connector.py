@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
 
 import httpx
 
@@ -20,7 +21,7 @@ from streams.providers.protocol import (
     SendError,
     Sent,
 )
-from streams.providers.reading import Reader
+from streams.providers.reading import Reader, utc_now
 from streams.providers.x import errors, history
 from streams.providers.x.media import MediaFetcher
 from streams.providers.x.upload import Uploader
@@ -40,11 +41,13 @@ class X:
         url: str,
         media: MediaFetcher,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._url = base_address(url, "DM_X_URL")
         self._media = media
         self._sleep = sleep
+        self._now = now
 
     def classify_error(
         self, status: int | None, headers: Mapping[str, str], body: bytes
@@ -69,6 +72,8 @@ class X:
             body,
             _authorisation(credential),
         )
+        if late := send.too_late(self._now()):
+            return late
         answer = await exchange(self._client, request)
         if isinstance(answer, NoAnswer):
             return no_answer_error(answer, "X")
@@ -100,6 +105,7 @@ class X:
             platform="X",
             headers=_authorisation(credential),
             sleep=self._sleep,
+            now=self._now,
         )
         return history.pages(reader, f"{self._url}/2/dm_events", account)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.providers import ayrshare, meta, x
@@ -57,6 +57,7 @@ HEADERS = st.dictionaries(HEADER_NAMES, HEADER_VALUES, max_size=4)
 
 
 @pytest.mark.parametrize("classify", CLASSIFIERS)
+@settings(deadline=None, max_examples=60)
 @given(
     status=STATUSES,
     headers=HEADERS,
@@ -73,6 +74,7 @@ def test_any_answer_has_a_class_and_sane_waits(
 
 
 @pytest.mark.parametrize("classify", CLASSIFIERS)
+@settings(deadline=None, max_examples=60)
 @given(
     status=STATUSES,
     wrap=st.sampled_from(["error", "errors"]),
@@ -90,6 +92,7 @@ def test_what_the_platform_wrote_is_never_repeated(
 
 
 @pytest.mark.parametrize("classify", CLASSIFIERS)
+@settings(deadline=None, max_examples=60)
 @given(status=st.integers(500, 599), headers=HEADERS, body=st.binary(max_size=100))
 def test_a_bare_5xx_is_tried_again_only_where_a_503_names_a_wait(
     classify: Classify, status: int, headers: dict[str, str], body: bytes

@@ -3,22 +3,24 @@
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import orjson
 import pytest
 
+from schemas.base import Platform
 from streams.providers.ayrshare import Ayrshare
 from streams.providers.credentials import Credential
 from streams.providers.http import make_client
 from streams.providers.meta import Meta
 from streams.providers.protocol import Connector, ErrorClass, OutboundSend, SendError, Sent
 from streams.providers.registry import make_connectors
+from streams.providers.retry import Fail, next_step
 from streams.providers.x import MediaFetcher, X
 from streams.settings import Settings
-from tests.unit.providers.loopback import Heard, answering, server
+from tests.unit.providers.loopback import TRUST, Heard, answering, server
 
 KEYS = {
     "token": "tok",
@@ -57,7 +59,7 @@ def exchange(
 
     async def run() -> tuple[Sent | SendError, Heard]:
         behave = answering(status, orjson.dumps(body), headers)
-        async with server(behave) as heard, make_client() as client:
+        async with server(behave) as heard, make_client(verify=TRUST) as client:
             connector = make(client, f"http://{heard.address}")
             return await connector.send(outbound, credential), heard
 
@@ -176,6 +178,43 @@ def test_meta_s_path_can_t_be_steered_by_an_account(account_id: str) -> None:
     assert heard.requests == []
 
 
+@pytest.mark.parametrize("make", [meta, ayrshare, x])
+def test_nothing_is_written_at_or_after_the_end_of_the_command_or_the_window(make: Make) -> None:
+    """Invariant 7: checked where the message is written, not only where the attempt began."""
+    platform: Platform = "x" if make is x else "facebook"
+    outbound = OutboundSend("c", platform, "1", "200", text="hi", not_after=datetime.now(UTC))
+    result, heard = exchange(make, outbound, body=META_OK)
+    assert isinstance(result, SendError)
+    assert heard.requests == []
+    ends = datetime.now(UTC)
+    step = next_step(result, 1, ends, ends + timedelta(hours=1), ends)
+    assert isinstance(step, Fail)
+    assert step.reason == "window_closed"
+
+
+def test_the_end_between_two_messages_of_a_command_stops_the_second() -> None:
+    """Invariant 7."""
+    end = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    clock = iter([end - timedelta(milliseconds=1), end])
+
+    def timed(client: httpx.AsyncClient, base: str) -> Connector:
+        return Meta(client, graph_url=base, instagram_url=base, now=lambda: next(clock))
+
+    outbound = OutboundSend(
+        "c",
+        "facebook",
+        "1",
+        "200",
+        text="hi",
+        media_urls=("https://c.example/a.png",),
+        not_after=end,
+    )
+    result, heard = exchange(timed, outbound, body=META_OK)
+    assert isinstance(result, SendError)
+    assert result.delivered == ("m_1",)
+    assert len(heard.requests) == 1
+
+
 def test_a_text_that_is_no_unicode_is_sent_escaped_and_never_raises() -> None:
     result, heard = exchange(
         meta, OutboundSend("c", "facebook", "1", "2", text="\ud800"), body=META_OK
@@ -209,7 +248,7 @@ def test_a_success_tells_when_the_account_s_rate_is_used_up() -> None:
 
 def test_the_defaults_are_the_platforms_own_addresses_and_all_are_https() -> None:
     async def run() -> set[str]:
-        async with make_client() as client:
+        async with make_client(verify=TRUST) as client:
             return set(make_connectors(Settings(_env_file=None), client))
 
     assert asyncio.run(run()) == {"ayrshare", "meta", "x"}
@@ -217,7 +256,7 @@ def test_the_defaults_are_the_platforms_own_addresses_and_all_are_https() -> Non
 
 def test_a_setting_that_would_send_tokens_in_the_clear_is_refused_at_the_start() -> None:
     async def run() -> None:
-        async with make_client() as client:
+        async with make_client(verify=TRUST) as client:
             make_connectors(Settings(_env_file=None, x_url="http://api.x.com"), client)
 
     with pytest.raises(ValueError, match="DM_X_URL"):

@@ -39,7 +39,7 @@ def against(behave: Behaviour, *, seconds: float = 5.0) -> tuple[Answer | NoAnsw
     """One POST to a server that behaves like that."""
 
     async def run() -> tuple[Answer | NoAnswer, Heard]:
-        async with server(behave) as heard, make_client(read_seconds=0.3) as client:
+        async with server(behave) as heard, make_client(read_seconds=1.0) as client:
             answer = await post(client, f"http://{heard.address}/", seconds=seconds)
             return answer, heard
 

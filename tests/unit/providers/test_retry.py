@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.providers.protocol import ErrorClass, SendError
@@ -132,6 +132,7 @@ ERRORS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     error=ERRORS,
     attempt=st.integers(1, 50),
@@ -154,6 +155,7 @@ def test_another_attempt_is_only_ever_planned_where_it_can_do_no_harm(
         assert result.after <= DEFAULT_POLICY.longest_quick_wait
 
 
+@settings(deadline=None)
 @given(error_class=st.sampled_from(ErrorClass), wait=st.none() | st.floats(0, 5))
 def test_every_command_comes_to_an_end(error_class: ErrorClass, wait: float | None) -> None:
     """Invariant 6: whatever the platform keeps answering."""

@@ -14,6 +14,7 @@ from streams.providers.x import media
 from streams.providers.x.media import LARGEST, MediaFetcher, Medium
 from streams.providers.x.upload import PIECE_BYTES, Uploader
 from tests.unit.providers.loopback import (
+    TRUST,
     Authority,
     Behaviour,
     Heard,
@@ -28,7 +29,7 @@ PNG = {"content-type": "image/png; charset=binary"}
 
 def fetch(url: str, *, allow_private: bool = False) -> Medium | SendError:
     async def run() -> Medium | SendError:
-        async with make_client(read_seconds=0.3) as client:
+        async with make_client(verify=TRUST, read_seconds=1.0) as client:
             return await MediaFetcher(client, allow_private=allow_private).fetch(url)
 
     return asyncio.run(run())
@@ -36,7 +37,7 @@ def fetch(url: str, *, allow_private: bool = False) -> Medium | SendError:
 
 def fetch_from(behave: Behaviour) -> Medium | SendError:
     async def run() -> Medium | SendError:
-        async with server(behave) as heard, make_client(read_seconds=0.3) as client:
+        async with server(behave) as heard, make_client(verify=TRUST, read_seconds=1.0) as client:
             fetcher = MediaFetcher(client, allow_private=True)
             return await fetcher.fetch(f"http://{heard.address}/a.png")
 
@@ -161,7 +162,7 @@ def upload(answers: list[tuple[str, Any]]) -> tuple[str | SendError, list[float]
             writer.write(head.encode() + raw_body)
 
     async def run() -> str | SendError:
-        async with server(behave) as heard, make_client() as client:
+        async with server(behave) as heard, make_client(verify=TRUST) as client:
             video = Medium("video/mp4", b"v" * (PIECE_BYTES + 1))
             uploader = Uploader(client, f"http://{heard.address}", {}, sleep)
             return await uploader.upload(video)
