@@ -17,6 +17,8 @@ from streams.agents.working_set import WorkingSet
 from streams.settings import Settings
 
 OpenPartition = Callable[[int], Awaitable[ConversationPartition]]
+EndOfEvents = Callable[[int], Awaitable[int]]
+"""The offset after the last record of `dm.events.v1` in a partition."""
 
 
 def add_normaliser_agent(app: faust.App, settings: Settings, normaliser: Normaliser) -> None:
@@ -61,9 +63,11 @@ class StateKeeper:
     table: StateTable
     outbox: Outbox
     open_partition: OpenPartition
+    end_of_events: EndOfEvents
     _partitions: dict[int, ConversationPartition] = field(default_factory=dict)
-    _held: dict[int, list[Any]] = field(default_factory=dict)
-    """Batches of commands that came while their partition was catching up."""
+    _held: dict[int, list[tuple[Any, int]]] = field(default_factory=dict)
+    """Batches of commands, and the end of the events when each was read: what a caller may have
+    seen before they wrote is folded before it is decided."""
 
     def forget(self) -> None:
         """Partitions were assigned anew: what was held is read again."""
@@ -80,23 +84,24 @@ class StateKeeper:
         return [batch, *await self._decide_held(partition, batch)]
 
     async def take_commands(self, batch: Any) -> list[Any]:
-        """Decides a batch, or holds it until its partition has caught up."""
+        """Decides a batch, or holds it until the events before it are folded."""
         partition = await self._partition(batch)
-        self._held.setdefault(batch.message.partition, []).append(batch)
+        number = batch.message.partition
+        self._held.setdefault(number, []).append((batch, await self.end_of_events(number)))
         return await self._decide_held(partition, batch)
 
     async def _decide_held(self, partition: ConversationPartition, batch: Any) -> list[Any]:
-        if not partition.is_caught_up:
-            return []
-        held: list[Any] = self._held.pop(batch.message.partition, [])
-        for waiting in held:
+        held, done = self._held.get(batch.message.partition, []), []
+        while held and partition.is_caught_up and partition.position >= held[0][1]:
+            waiting = held.pop(0)[0]
             states = WorkingSet(self.table)
             deciding = Deciding(partition, states)
             deciding.decide(waiting.value)
             await self.outbox.flush()
             deciding.hand_on()
             await self._keep(states, waiting)
-        return held
+            done.append(waiting)
+        return done
 
     async def _keep(self, states: WorkingSet, batch: Any) -> None:
         number = batch.message.partition

@@ -45,12 +45,15 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
         auto_register=settings.auto_register,
     )
 
-    async def open_partition(number: int) -> ConversationPartition:
+    async def end_of_events(number: int) -> int:
         place = TopicPartition(settings.topic(EVENTS), number)
-        ends = await kafka.end_offsets(settings, prober, [place])
-        position = await prober.committed(place) or 0
+        return (await kafka.end_offsets(settings, prober, [place]))[place]
+
+    async def open_partition(number: int) -> ConversationPartition:
+        end = await end_of_events(number)
+        position = await prober.committed(TopicPartition(settings.topic(EVENTS), number)) or 0
         return ConversationPartition(
-            settings, rules, outbox, log, _now, position=position, catch_up_to=ends[place]
+            settings, rules, outbox, log, _now, position=position, catch_up_to=end
         )
 
     table = StateTable(app, "state", partitions=settings.partitions)
@@ -58,7 +61,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
         settings, directory, Outbox(producer, partitions=settings.partitions), log, _now
     )
     add_normaliser_agent(app, settings, normaliser)
-    add_state_agent(app, settings, StateKeeper(table, outbox, open_partition))
+    add_state_agent(app, settings, StateKeeper(table, outbox, open_partition, end_of_events))
     return app
 
 

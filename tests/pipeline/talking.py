@@ -60,6 +60,7 @@ class Log:
         self._run(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+        self._loop.close()
 
     def write(self, *wanted: commands.AnyCommand) -> None:
         """Returns once they are durable."""
@@ -116,12 +117,35 @@ class Talk:
     running: Running
     box: Sandbox
     log: Log
+    _accounts: int = 0
 
     def account(self, platform: Platform) -> Account:
         """A new one that works."""
-        account_id, provider = digits(), _PROVIDERS[platform]
-        self.box.post("accounts", provider=provider, platform=platform, account_id=account_id)
-        return Account(platform, account_id, provider)
+        made = Account(platform, digits(), _PROVIDERS[platform])
+        self._accounts += 1
+        self.box.post(
+            "accounts",
+            provider=made.provider,
+            platform=platform,
+            account_id=made.id,
+            token=f"token-{self._accounts}",
+        )
+        if platform == "x":  # its token alone says who sends: each account needs its own
+            self.change("RegisterProfile", made, "profile.registered", reference=made.id)
+            self.change("ActivateMessaging", made, "messaging.activated")
+            self.link(made, credential=f"x{self._accounts}")
+        return made
+
+    def link(self, account: Account, credential: str | None = None) -> None:
+        self.change(
+            "LinkAccount",
+            account,
+            "account.linked",
+            provider=account.provider,
+            platform=account.platform,
+            account_id=account.id,
+            credential=credential,
+        )
 
     def somebody_writes(self, account: Account, person: str | None = None, **more: Any) -> str:
         """A correspondent's message, through the real webhook route, known when this returns."""
@@ -135,8 +159,9 @@ class Talk:
             correspondent_id=person,
         )
         self.log.wait_for(
-            lambda e: isinstance(e, events.MessageReceived)
-            and e.data.message_id == made["message_id"],
+            lambda e: (
+                isinstance(e, events.MessageReceived) and e.data.message_id == made["message_id"]
+            ),
             what="message of the correspondent",
         )
         return person
@@ -177,8 +202,10 @@ class Talk:
         """`message.sent`, `send.rejected`, `send.failed` or `send.unknown`, the first told."""
         ends = ("message.sent", "send.rejected", "send.failed", "send.unknown")
         return self.log.wait_for(
-            lambda e: getattr(e.data, "command_id", None) == command_id
-            and e.type in {f"dm.{end}.v1" for end in ends},
+            lambda e: (
+                getattr(e.data, "command_id", None) == command_id
+                and e.type in {f"dm.{end}.v1" for end in ends}
+            ),
             seconds,
             f"outcome of {command_id}; {self.running.logs()}",
         )
@@ -210,7 +237,7 @@ def talking(settings: Settings, folder: Path, *workers: str, **more: str) -> Ite
             **boxes.SECRETS,
             **addresses,
             "DM_CREDENTIAL_META": json.dumps({"token": "a-token", "login": "instagram"}),
-            "DM_CREDENTIAL_X": "a-token",
+            **{f"DM_CREDENTIAL_X{number}": f"token-{number}" for number in range(1, 100)},
             "DM_CREDENTIAL_AYRSHARE": "a-key",
             **{f"DM_{name.upper()}": value for name, value in more.items()},
         }
@@ -222,6 +249,3 @@ def talking(settings: Settings, folder: Path, *workers: str, **more: str) -> Ite
                 yield Talk(running, box, log)
         finally:
             running.stop()
-
-
-
