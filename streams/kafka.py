@@ -18,6 +18,10 @@ _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 # aiokafka's 16 kB makes forty requests of what one fetch brought; Kafka's own limit is 1 MB.
 _MAX_BATCH_BYTES = 512 * 1024
 
+# The embedded broker looks for new records only after half of a fetch's wait has passed: 250 ms at
+# aiokafka's default, 750 ms at Faust's (measured). Others answer as soon as there is data.
+EMBEDDED_FETCH_WAIT_MS = 30
+
 
 def connection(settings: Settings) -> dict[str, Any]:
     """Keyword arguments that every aiokafka client takes: addresses and security."""
@@ -69,6 +73,7 @@ def reader(
         auto_offset_reset="earliest" if from_start else "latest",
         enable_auto_commit=False,
         max_partition_fetch_bytes=_MAX_REQUEST_BYTES,
+        fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS if settings.embedded else 500,
     )
 
 
