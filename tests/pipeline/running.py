@@ -31,13 +31,16 @@ class Running:
     more: dict[str, str] = field(default_factory=dict)
     """Environment of this pipeline, over all else."""
 
-    def start(self, name: str) -> None:
-        """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready."""
+    def start(self, name: str, *module: str) -> None:
+        """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready.
+
+        `module`: what to run in its place, with arguments.
+        """
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
         command = ["gateway"] if name == "gateway" else ["worker", name]
         self.children[name] = processes.start(
-            [sys.executable, "-m", "streams.cli", *command],
+            [sys.executable, "-m", *(module or ("streams.cli", *command))],
             log_file=self.folder / f"{name}.log",
             environment={**self.environment(), "DM_READY_FILE": str(ready)},
         )
