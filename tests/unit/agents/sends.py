@@ -15,6 +15,7 @@ from streams.providers.protocol import ErrorClass, OutboundSend, SendError, Sent
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 Answer = Sent | SendError
+REFUSED = (ErrorClass.TRANSIENT, ErrorClass.RATE_LIMITED, ErrorClass.BAD_REQUEST)
 
 
 @dataclass
@@ -121,6 +122,9 @@ class World:
     answers: dict[str, list[Answer | Callable[[], Any]]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     outbounds: list[OutboundSend] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+    """Sent again though an earlier request was not certainly refused."""
+    _unsettled: set[str] = field(default_factory=set)
     in_flight: int = 0
     most_in_flight: int = 0
     _offset: int = 0
@@ -166,6 +170,9 @@ class World:
     async def _send(self, send: SendAccepted, outbound: OutboundSend) -> Answer:
         command_id = send.data.command_id
         self.requests.append(command_id)
+        if command_id in self._unsettled:
+            self.repeated.append(command_id)
+        self._unsettled.add(command_id)
         self.outbounds.append(outbound)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -176,6 +183,8 @@ class World:
                 waiting.pop(0) if waiting else Sent((f"m-{command_id}",), outbound.recipient_id)
             )
             found: Answer = await answer() if callable(answer) else answer
+            if isinstance(found, SendError) and found.error_class in REFUSED:
+                self._unsettled.discard(command_id)
             return found
         finally:
             self.in_flight -= 1

@@ -222,6 +222,8 @@ async def test_only_the_newest_record_of_the_delayed_topic_counts() -> None:
     await asyncio.gather(*world.submit_delayed())
     assert len(world.requests) == 5
     assert world.journal.told("a").count("message.sent") == 1
+    last_attempt = [e for e in world.journal.events if isinstance(e, events.SendAttempted)][-1]
+    assert last_attempt.time >= world.journal.delayed[1][1]
 
 
 async def test_an_attempt_without_an_end_is_told_unknown_and_never_repeated() -> None:
@@ -375,6 +377,7 @@ def test_whatever_happens_each_send_has_one_end_in_its_order_and_is_never_repeat
         return world
 
     world = asyncio.run(run())
+    assert world.repeated == []
     for number in range(len(plan)):
         told = [kind.split("=")[0] for kind in world.journal.told(str(number))]
         assert sum(kind != "send.attempted" for kind in told) == 1, told
