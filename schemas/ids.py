@@ -31,7 +31,6 @@ def event_id(provider: Provider, account_id: str, kind: str, *parts: str) -> str
     | unrecognised | hash of the item |
     | linked, unlinked | platform, time (account: the provider's reference if it names no other) |
     | registered, messaging_activated | none (account: the provider's reference) |
-    | attempted, failed, unknown | command id (and attempt) |
 
     A time is in milliseconds; it is empty where only the receipt tells it, since two receipts of
     one happening must give one id.
@@ -51,7 +50,8 @@ def profile_event_id(profileid: str, kind: str, *parts: str) -> str:
     | activated | conversation, month, rank (another allocation is another happening) |
     | limit_reached | month, share, limit |
     | account_linked | provider, platform, account: linked by its first webhook |
-    | accepted, rejected | command id |
+    | accepted, rejected, failed, unknown | command id |
+    | attempted | command id, number of the attempt |
     | an event type | command id (and what tells two of one command apart) |
     """
     return _digest("", profileid, kind, *parts)

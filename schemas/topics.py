@@ -6,6 +6,8 @@ profile's events, commands and state.
 
 from dataclasses import dataclass, field
 
+from schemas.base import Platform
+
 WEBHOOKS = "dm.webhooks.v1"
 EVENTS = "dm.events.v1"
 COMMANDS = "dm.commands.v1"
@@ -15,6 +17,15 @@ OUTBOUND_X = "dm.outbound.x.v1"
 OUTBOUND_DELAYED = "dm.outbound.delayed.v1"
 ACCOUNTS = "dm.accounts.v1"
 FAILURES = "dm.failures.v1"
+
+
+def outbound_topic(platform: Platform) -> str:
+    """Where the accepted sends of a platform go."""
+    return {
+        "facebook": OUTBOUND_FACEBOOK,
+        "instagram": OUTBOUND_INSTAGRAM,
+        "x": OUTBOUND_X,
+    }[platform]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,16 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: int = Field(default=10, ge=1)
     """How long requests under way may take once the gateway was asked to stop."""
 
+    # Where sends go; credentials are looked up by name (streams.providers.credentials)
+    ayrshare_url: str = "https://api.ayrshare.com/api"
+    meta_graph_url: str = "https://graph.facebook.com/v25.0"
+    """Messenger, and Instagram through the linked page."""
+    meta_instagram_url: str = "https://graph.instagram.com/v25.0"
+    """Instagram through its own login."""
+    x_url: str = "https://api.x.com"
+    media_allow_private: bool = False
+    """Fetch media for X from addresses of our own network too: for the sandbox and tests."""
+
     # Rules whose numbers are settings (docs/rules)
     auto_register: bool = True
     monthly_limit: int = 100

@@ -1,12 +1,14 @@
-"""The two agents of the conversations worker: webhooks to events, events to state."""
+"""The two agents of the conversations worker: webhooks to events; events and commands to state."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
 
-from schemas.topics import EVENTS, WEBHOOKS
+from schemas.topics import COMMANDS, EVENTS, WEBHOOKS
 from streams.agents.batches import BatchSchema
+from streams.agents.deciding import Deciding
 from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
@@ -15,6 +17,8 @@ from streams.agents.working_set import WorkingSet
 from streams.settings import Settings
 
 OpenPartition = Callable[[int], Awaitable[ConversationPartition]]
+EndOfEvents = Callable[[int], Awaitable[int]]
+"""The offset after the last record of `dm.events.v1` in a partition."""
 
 
 def add_normaliser_agent(app: faust.App, settings: Settings, normaliser: Normaliser) -> None:
@@ -23,39 +27,90 @@ def add_normaliser_agent(app: faust.App, settings: Settings, normaliser: Normali
 
     @app.agent(topic, name="normaliser", concurrency=1)
     async def normalise_webhooks(stream: Any) -> None:
-        async for event in stream.noack().events():
-            normaliser.handle(event.value)
+        async for batch in stream.noack().events():
+            normaliser.handle(batch.value)
             await normaliser.outbox.flush()
-            await stream.ack(event)
+            await stream.ack(batch)
 
 
-def add_state_agent(
-    app: faust.App,
-    settings: Settings,
-    table: StateTable,
-    outbox: Outbox,
-    open_partition: OpenPartition,
-) -> None:
-    """Derived events first, then the changelog, then the acknowledgement: a crash in between
-    leaves the log ahead of the state, which catching up mends; never the state ahead of the log.
-    """
-    topic = app.topic(settings.topic(EVENTS), schema=BatchSchema())
-    partitions: dict[int, ConversationPartition] = {}
+def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -> None:
+    """Both topics in one stream: one order per profile, one process that decides."""
+    commands = settings.topic(COMMANDS)
+    topic = app.topic(settings.topic(EVENTS), commands, schema=BatchSchema())
 
     @app.on_partitions_assigned.connect
     async def forget_partitions(*_: Any, **__: Any) -> None:
-        partitions.clear()
+        keeper.forget()
 
     @app.agent(topic, name="state", concurrency=1)
     async def keep_state(stream: Any) -> None:
-        async for event in stream.noack().events():
-            number = event.message.partition
-            if number not in partitions:
-                partitions[number] = await open_partition(number)
-            states = WorkingSet(table)
-            partitions[number].fold(event.value, states)
-            await outbox.flush()
-            changes = table.queue_changelog(states.changes(), outbox, number)
-            await outbox.flush()
-            table.apply(changes)
-            await stream.ack(event)
+        async for batch in stream.noack().events():
+            if batch.message.topic == commands:
+                done = await keeper.take_commands(batch)
+            else:
+                done = await keeper.take_events(batch)
+            for finished in done:
+                await stream.ack(finished)
+
+
+@dataclass(slots=True)
+class StateKeeper:
+    """Works on whole batches. Events first, then the changelog and what is handed on, then (by the
+    caller) the acknowledgement: a crash in between leaves the log ahead of the state, which
+    catching up mends; never the state ahead of the log.
+    """
+
+    table: StateTable
+    outbox: Outbox
+    open_partition: OpenPartition
+    end_of_events: EndOfEvents
+    _partitions: dict[int, ConversationPartition] = field(default_factory=dict)
+    _held: dict[int, list[tuple[Any, int]]] = field(default_factory=dict)
+    """Batches of commands, and the end of the events when each was read: what a caller may have
+    seen before they wrote is folded before it is decided."""
+
+    def forget(self) -> None:
+        """Partitions were assigned anew: what was held is read again."""
+        self._partitions.clear()
+        self._held.clear()
+
+    async def take_events(self, batch: Any) -> list[Any]:
+        """Folds a batch. Returns the batches that are done, in the order to acknowledge."""
+        partition = await self._partition(batch)
+        states = WorkingSet(self.table)
+        partition.fold(batch.value, states)
+        await self.outbox.flush()
+        await self._keep(states, batch)
+        return [batch, *await self._decide_held(partition, batch)]
+
+    async def take_commands(self, batch: Any) -> list[Any]:
+        """Decides a batch, or holds it until the events before it are folded."""
+        partition = await self._partition(batch)
+        number = batch.message.partition
+        self._held.setdefault(number, []).append((batch, await self.end_of_events(number)))
+        return await self._decide_held(partition, batch)
+
+    async def _decide_held(self, partition: ConversationPartition, batch: Any) -> list[Any]:
+        held, done = self._held.get(batch.message.partition, []), []
+        while held and partition.is_caught_up and partition.position >= held[0][1]:
+            waiting = held.pop(0)[0]
+            states = WorkingSet(self.table)
+            deciding = Deciding(partition, states)
+            deciding.decide(waiting.value)
+            await self.outbox.flush()
+            deciding.hand_on()
+            await self._keep(states, waiting)
+            done.append(waiting)
+        return done
+
+    async def _keep(self, states: WorkingSet, batch: Any) -> None:
+        number = batch.message.partition
+        changes = self.table.queue_changelog(states.changes(), self.outbox, number)
+        await self.outbox.flush()
+        self.table.apply(changes)
+
+    async def _partition(self, batch: Any) -> ConversationPartition:
+        number = batch.message.partition
+        if number not in self._partitions:
+            self._partitions[number] = await self.open_partition(number)
+        return self._partitions[number]

@@ -1,8 +1,11 @@
 """Failures as records of `dm.failures.v1`: original bytes, and headers that say where and why."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
+
+from pydantic import ValidationError
 
 from schemas.base import rfc3339
 from schemas.failures import Failure
@@ -37,3 +40,13 @@ def failure_headers(
         FailureHeader.FAILED_AT: rfc3339(at),
     }
     return [*record.headers, *((name, value.encode()) for name, value in own.items())]
+
+
+def places(error: ValidationError) -> str:
+    """Where a contract is broken, without any value."""
+
+    def names() -> Iterator[str]:
+        for problem in error.errors(include_url=False, include_context=False, include_input=False):
+            yield ".".join(str(part) for part in problem["loc"]) or "(whole)"
+
+    return ", ".join(sorted(set(names())))[:200]

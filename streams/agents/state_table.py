@@ -25,6 +25,10 @@ class StateTable:
         value: bytes | None = self._table.data.get(key)
         return value
 
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Everything in the partitions that this worker owns."""
+        return list(self._table.data.items())
+
     def queue_changelog(
         self, changes: Iterable[tuple[bytes, bytes]], outbox: Outbox, partition: int
     ) -> list[tuple[bytes, bytes]]:

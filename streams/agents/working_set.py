@@ -5,11 +5,17 @@ from typing import Protocol
 
 from schemas.events import Event
 from streams.conversation import codec
-from streams.conversation.keys import command_of, conversation_key, conversation_of, outcome_key
+from streams.conversation.keys import (
+    command_of,
+    conversation_key,
+    conversation_of,
+    external_key,
+    outcome_key,
+)
 from streams.conversation.state import CommandOutcome, ConversationState, ProfileState, State
 
 # The first byte of a table's key says which kind of state it is.
-_PROFILE, _CONVERSATION, _OUTCOME = "p", "c", "o"
+_PROFILE, _CONVERSATION, _OUTCOME, _EXTERNAL = "p", "c", "o", "x"
 
 
 class Store(Protocol):
@@ -26,6 +32,7 @@ class WorkingSet:
         self._profiles: dict[str, ProfileState] = {}
         self._conversations: dict[tuple[str, str], ConversationState | None] = {}
         self._outcomes: dict[tuple[str, str], CommandOutcome | None] = {}
+        self._externals: dict[tuple[str, str], str] = {}
         self._changed: dict[tuple[str, str, str], None] = {}
 
     def load(self, event: Event) -> State:
@@ -48,10 +55,28 @@ class WorkingSet:
         if after.conversation is not None and after.conversation is not before.conversation:
             self._conversations[profile, after.conversation.id] = after.conversation
             self._changed[_CONVERSATION, profile, after.conversation.id] = None
+            self._index(profile, before.conversation, after.conversation)
         command_id = command_of(event)
         if command_id and after.outcome is not None and after.outcome is not before.outcome:
             self._outcomes[profile, command_id] = after.outcome
             self._changed[_OUTCOME, profile, command_id] = None
+
+    def conversation_named(self, profile: str, external_id: str) -> str | None:
+        """Our id of the conversation that a provider calls `external_id`; None if unknown."""
+        found = self._externals.get((profile, external_id))
+        if found is None:
+            stored = self._store.get(table_key(_EXTERNAL, profile, external_id))
+            found = stored.decode() if stored else None
+        return found
+
+    def _index(
+        self, profile: str, before: ConversationState | None, after: ConversationState
+    ) -> None:
+        named = after.external[1] if after.external else None
+        known = before.external[1] if before and before.external else None
+        if named is not None and named != known:
+            self._externals[profile, named] = after.id
+            self._changed[_EXTERNAL, profile, named] = None
 
     def changes(self) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of each state that differs from the table's."""
@@ -61,6 +86,8 @@ class WorkingSet:
     def _encoded(self, kind: str, profile: str, name: str) -> bytes:
         if kind == _PROFILE:
             return codec.profile_to_bytes(self._profiles[profile])
+        if kind == _EXTERNAL:
+            return self._externals[profile, name].encode()
         conversation = self._conversations.get((profile, name))
         if kind == _CONVERSATION and conversation is not None:
             return codec.conversation_to_bytes(conversation)
@@ -95,8 +122,8 @@ class WorkingSet:
 
 
 def table_key(kind: str, profile: str, name: str) -> bytes:
-    """`p` profile, `c` conversation, `o` command outcome: the table's key of a state."""
+    """`p` profile, `c` conversation, `o` command outcome, `x` a provider's conversation id."""
     if kind == _PROFILE:
         return f"{_PROFILE}{profile}".encode()
-    make = conversation_key if kind == _CONVERSATION else outcome_key
+    make = {_CONVERSATION: conversation_key, _OUTCOME: outcome_key, _EXTERNAL: external_key}[kind]
     return f"{kind}{make(profile, name)}".encode()

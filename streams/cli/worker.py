@@ -11,6 +11,7 @@ from streams.settings import Settings
 class WorkerName(StrEnum):
     CONVERSATIONS = "conversations"
     HISTORY = "history"
+    DELIVERY = "delivery"
 
 
 def worker_command(
@@ -18,8 +19,9 @@ def worker_command(
 ) -> None:
     """Run one worker until it is stopped; start as many of each as there are partitions.
 
-    conversations: webhooks to events, events to conversation state.
+    conversations: webhooks to events, events and commands to conversation state.
     history: events and failures into ClickHouse.
+    delivery: accepted sends to the platforms.
 
     Example: dmstream worker conversations
     """
@@ -30,6 +32,10 @@ def worker_command(
         from streams.workers.conversations import conversations_app
 
         run(lambda stack: conversations_app(settings, stack))
+    elif name is WorkerName.DELIVERY:
+        from streams.workers.delivery import delivery_app
+
+        run(lambda stack: delivery_app(settings, stack))
     else:
         from streams.workers.history import history_app
 

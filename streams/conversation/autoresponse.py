@@ -17,8 +17,10 @@ def auto_response(state: State, event: Event, rules: Rules) -> SendMessage | Non
     the same message, processed twice, is answered once. The command passes the same checks as any
     other; `decide` also refuses it where an answer was accepted in the meantime.
 
-    Never for the account's own messages, for fetched history, for messages on the standby channel
-    (another app has the thread and answers), or for those received long after they happened.
+    Never for the account's own messages, for fetched history, for what was received before answers
+    were turned on (a restarted worker looks at the last messages once more), for messages on the
+    standby channel (another app has the thread and answers), or for those received long after they
+    happened.
     """
     if not isinstance(event, events.MessageReceived) or state.conversation is None:
         return None
@@ -27,7 +29,9 @@ def auto_response(state: State, event: Event, rules: Rules) -> SendMessage | Non
     if body.backfilled or body.standby or heard_at - to_ms(event.time) > rules.auto_latest:
         return None
     answer = settings.auto_response(state.profile, rules)
-    if not answer.active or not is_due(state.profile, state.conversation, heard_at, rules):
+    if not answer.active or heard_at < answer.since:
+        return None
+    if not is_due(state.profile, state.conversation, heard_at, rules):
         return None
     return SendMessage(
         command_id=f"auto-{event.id}",

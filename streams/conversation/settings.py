@@ -28,6 +28,8 @@ class AutoResponse:
     message: str
     wait: int
     """Milliseconds."""
+    since: int
+    """When (ms) it was turned on, or off."""
 
 
 def with_settings(profile: ProfileState, stamp: Stamp, told: dict[str, int | str]) -> ProfileState:
@@ -91,6 +93,7 @@ def auto_response(profile: ProfileState, rules: Rules) -> AutoResponse:
     active, message, wait = known.get(AUTO_ACTIVE), known.get(AUTO_MESSAGE), known.get(AUTO_WAIT)
     return AutoResponse(
         active=active is not None and active[2] == 1,
+        since=0 if active is None else active[0],
         message=rules.auto_message if message is None or not message[2] else str(message[2]),
         wait=rules.auto_wait if wait is None else int(wait[2]) * SECOND,
     )

@@ -1,0 +1,1 @@
+"""Outbound connectors: Ayrshare, Meta, X. Read `protocol` first, then `retry`."""

@@ -48,7 +48,8 @@ def make_app(
         web_enabled=False,
         **_timeouts(settings),
     )
-    deliver_in_batches(app, batched, batch_limit)
+    fetch_wait_ms = kafka.EMBEDDED_FETCH_WAIT_MS if settings.embedded else None
+    deliver_in_batches(app, batched, batch_limit, fetch_wait_ms)
     _announce_readiness(app, settings.ready_file)
     return app
 

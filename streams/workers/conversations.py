@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 import faust
 from aiokafka import TopicPartition
 
-from schemas.topics import EVENTS, WEBHOOKS
+from schemas.topics import COMMANDS, EVENTS, WEBHOOKS
 from streams import kafka
 from streams.accounts import AccountDirectory
-from streams.agents.conversations import add_normaliser_agent, add_state_agent
+from streams.agents.conversations import StateKeeper, add_normaliser_agent, add_state_agent
 from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
 from streams.agents.state_table import StateTable
 from streams.conversation.rules import Rules
-from streams.log_positions import log_ends
+from streams.log_positions import ends_now
 from streams.settings import Settings
 from streams.workers.app import make_app
 
@@ -29,10 +29,15 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
     directory = AccountDirectory(settings)
     await directory.start()
     stack.push_async_callback(directory.stop)
+    # It asks for offsets, and joins no group: it is never subscribed.
+    prober = kafka.reader(settings, group=settings.topic("dmstream-conversations"))
+    await prober.start()
+    stack.push_async_callback(prober.stop)
+
     app = make_app(
         settings,
         "conversations",
-        frozenset({settings.topic(WEBHOOKS), settings.topic(EVENTS)}),
+        frozenset(settings.topic(name) for name in (WEBHOOKS, EVENTS, COMMANDS)),
     )
     outbox = Outbox(producer, partitions=settings.partitions)
     rules = Rules(
@@ -41,20 +46,23 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
         auto_register=settings.auto_register,
     )
 
-    async def open_partition(number: int) -> ConversationPartition:
+    async def end_of_events(number: int) -> int:
         place = TopicPartition(settings.topic(EVENTS), number)
-        ends = await log_ends(settings, EVENTS)
-        return ConversationPartition(settings, rules, outbox, log, _now, catch_up_to=ends[place])
+        return (await ends_now(settings, prober, [place]))[place]
+
+    async def open_partition(number: int) -> ConversationPartition:
+        end = await end_of_events(number)
+        position = await prober.committed(TopicPartition(settings.topic(EVENTS), number)) or 0
+        return ConversationPartition(
+            settings, rules, outbox, log, _now, position=position, catch_up_to=end
+        )
 
     table = StateTable(app, "state", partitions=settings.partitions)
-    add_normaliser_agent(
-        app,
-        settings,
-        Normaliser(
-            settings, directory, Outbox(producer, partitions=settings.partitions), log, _now
-        ),
+    normaliser = Normaliser(
+        settings, directory, Outbox(producer, partitions=settings.partitions), log, _now
     )
-    add_state_agent(app, settings, table, outbox, open_partition)
+    add_normaliser_agent(app, settings, normaliser)
+    add_state_agent(app, settings, StateKeeper(table, outbox, open_partition, end_of_events))
     return app
 
 

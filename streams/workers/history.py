@@ -16,7 +16,7 @@ from sinks.errors import ArchiveUnavailable
 from streams import kafka
 from streams.agents.history import add_history_agent
 from streams.agents.sink_partition import Insert, SinkPartition
-from streams.log_positions import log_ends
+from streams.log_positions import ends_now
 from streams.settings import Settings
 from streams.workers.app import make_app
 
@@ -42,11 +42,15 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     }
     app = make_app(settings, "history", frozenset(archives))
 
+    prober = kafka.reader(settings)
+    await prober.start()
+    stack.push_async_callback(prober.stop)
+
     async def open_sink(topic: str, partition: int) -> SinkPartition:
         archive = archives[topic]
         mark = await archive.high_water_mark(partition)
         place = TopicPartition(topic, partition)
-        ends = await log_ends(settings, topic.removeprefix(settings.topic_prefix))
+        ends = await ends_now(settings, prober, [place])
         refuse_if_ahead(mark, ends[place], topic=topic, partition=partition)
         return SinkPartition(
             partition,

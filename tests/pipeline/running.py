@@ -28,14 +28,19 @@ class Running:
     settings: Settings
     folder: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)
+    """Environment of this pipeline, over all else."""
 
-    def start(self, name: str) -> None:
-        """`gateway`, `conversations` or `history`; returns when it is ready."""
+    def start(self, name: str, *module: str) -> None:
+        """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready.
+
+        `module`: what to run in its place, with arguments.
+        """
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
         command = ["gateway"] if name == "gateway" else ["worker", name]
         self.children[name] = processes.start(
-            [sys.executable, "-m", "streams.cli", *command],
+            [sys.executable, "-m", *(module or ("streams.cli", *command))],
             log_file=self.folder / f"{name}.log",
             environment={**self.environment(), "DM_READY_FILE": str(ready)},
         )
@@ -57,6 +62,7 @@ class Running:
             "DM_DATA_DIR": str(self.folder),
             "DM_META_APP_IDS": ",".join(self.settings.meta_app_ids),
             **SECRETS,
+            **self.more,
         }
 
     def kill(self, name: str) -> None:

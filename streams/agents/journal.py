@@ -1,0 +1,132 @@
+"""The delivery worker's memory: how far each send has come, in a table with a changelog."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from schemas.base import to_milliseconds
+from schemas.events import Event
+from schemas.outbound import DelayedSend
+from schemas.topics import EVENTS, OUTBOUND_DELAYED
+from streams.agents.outbox import Outbox
+from streams.agents.outgoing import Noted, Outgoing, Progress, WaitingSend
+from streams.agents.state_table import StateTable
+from streams.settings import Settings
+
+
+@dataclass(slots=True)
+class TableJournal:
+    """Keys are the ids of `send.accepted`; values are short JSON.
+
+    The order of writing: what tells of an outcome first (event, delayed record), the note after
+    it. A crash in between then leaves a note that is behind: at worst a send that has its outcome
+    is told unknown as well, and the outcome in the log already resolves that.
+    """
+
+    settings: Settings
+    table: StateTable
+    outbox: Outbox
+    remembered: timedelta
+    """After this a command's id may be used anew: an older note is of its earlier life."""
+    _broken: bool = False
+    _flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def noted(self, item: Outgoing) -> Noted | None:
+        value = self.table.get(item.accepted.id.encode())
+        if value is None:
+            return None
+        found = orjson.loads(value)
+        noted = Noted(
+            progress=found["progress"],
+            at=_instant(found["at"]),
+            turn=found.get("turn", 0),
+            attempts=found.get("attempts", 0),
+            delivered=tuple(found.get("delivered", ())),
+        )
+        return None if item.accepted.time - noted.at >= self.remembered else noted
+
+    def waiting(self) -> Iterable[WaitingSend]:
+        for key, value in self.table.items():
+            found = orjson.loads(value)
+            if found["progress"] == "waiting" and "until" in found:
+                yield WaitingSend(
+                    key.decode(), found["conversation"], found["place"], _instant(found["until"])
+                )
+
+    async def attempting(self, item: Outgoing, event: Event) -> None:
+        self._add_events((event,))
+        await self._note(item, "attempting", at=event.time)
+
+    async def not_delivered(self, item: Outgoing) -> None:
+        await self._note(item, "waiting")
+
+    async def delay(self, item: Outgoing, until: datetime) -> None:
+        until = to_milliseconds(until)
+        delayed = DelayedSend(
+            send=item.accepted,
+            not_before=until,
+            turn=item.turn,
+            place=item.place,
+        )
+        self.outbox.add(
+            self.settings.topic(OUTBOUND_DELAYED),
+            item.conversation.encode(),
+            delayed.model_dump_json(exclude_none=True).encode(),
+            partition=item.partition,
+        )
+        await self._flush()
+        await self._note(
+            item,
+            "waiting",
+            until=_milliseconds(until),
+            conversation=item.conversation,
+            place=item.place,
+        )
+
+    async def done(self, item: Outgoing, *events: Event) -> None:
+        self._add_events(events)
+        await self._flush()
+        await self._note(item, "done", at=events[-1].time)
+
+    def _add_events(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.outbox.add(self.settings.topic(EVENTS), event.profileid.encode(), event.to_json())
+
+    async def _note(
+        self, item: Outgoing, progress: Progress, at: datetime | None = None, **more: Any
+    ) -> None:
+        value: dict[str, Any] = {
+            "progress": progress,
+            "at": _milliseconds(at or item.attempted_at or item.accepted.time),
+        }
+        if progress != "done":
+            value |= {"turn": item.turn, "attempts": item.attempts, **more}
+            if item.delivered:
+                value["delivered"] = item.delivered
+        changes = self.table.queue_changelog(
+            [(item.accepted.id.encode(), orjson.dumps(value))], self.outbox, item.partition
+        )
+        await self._flush()
+        self.table.apply(changes)
+
+    async def _flush(self) -> None:
+        """Sends are side by side: what they write while one flush is under way goes out together
+        with the next, which takes all that was added before it began."""
+        async with self._flushing:
+            if self._broken:
+                raise RuntimeError("an earlier write failed, and this one may have gone with it")
+            self._broken = True
+            await self.outbox.flush()
+            self._broken = False
+
+
+def _milliseconds(instant: datetime) -> int:
+    return round(instant.timestamp() * 1000)
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

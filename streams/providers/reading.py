@@ -1,0 +1,111 @@
+"""Reading history: paced GETs that wait out short limits. A GET may always be tried again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import httpx
+
+from streams.providers import answers
+from streams.providers.answers import Json
+from streams.providers.http import NoAnswer, exchange, no_answer_error
+from streams.providers.protocol import ErrorClass, HistoryStopped, SendError
+
+MAX_PAGE_BYTES = 32 * 1024 * 1024
+"""Ayrshare answers with all conversations of a network at once."""
+LONGEST_WAIT_SECONDS = 20 * 60.0
+"""X's windows are 15 minutes. A longer wait is the caller's to plan."""
+_ATTEMPTS = 4
+_RATE_WAITS = 8
+_UNSAID_WAIT_SECONDS = 60.0
+
+Classify = Callable[[int | None, Mapping[str, str], bytes], SendError]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Reader:
+    """One account's way through a provider's history."""
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        *,
+        classify: Classify,
+        platform: str,
+        headers: dict[str, str],
+        every_seconds: float = 0.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._client = client
+        self._classify = classify
+        self._platform = platform
+        self._headers = headers
+        self._every = every_seconds
+        self._sleep = sleep
+        self._now = now
+        self._called = False
+
+    async def get(self, url: str, params: Mapping[str, str]) -> Json:
+        """The JSON object at the address. Raises HistoryStopped once waiting does not help."""
+        troubles = rate_waits = 0
+        while True:
+            result = await self._once(url, params)
+            if not isinstance(result, SendError):
+                return result
+            if result.error_class is ErrorClass.RATE_LIMITED:
+                rate_waits += 1
+                wait = self._wait(result)
+                if rate_waits > _RATE_WAITS or wait > LONGEST_WAIT_SECONDS:
+                    raise HistoryStopped(result)
+            elif result.is_platform_trouble:
+                troubles += 1
+                wait = 2.0**troubles / 2
+                if troubles >= _ATTEMPTS:
+                    raise HistoryStopped(result)
+            else:
+                raise HistoryStopped(result)
+            await self._sleep(wait)
+
+    async def _once(self, url: str, params: Mapping[str, str]) -> Json | SendError:
+        if self._called and self._every:
+            await self._sleep(self._every)
+        self._called = True
+        request = self._client.build_request("GET", url, params=params, headers=self._headers)
+        answer = await exchange(self._client, request, max_bytes=MAX_PAGE_BYTES)
+        if isinstance(answer, NoAnswer):
+            return self._unread(no_answer_error(answer, self._platform), answer.what)
+        value = answers.parse(answer.body)
+        failed = isinstance(value, dict) and ("error" in value or value.get("status") == "error")
+        if answer.status == httpx.codes.OK and answer.whole and isinstance(value, dict):
+            if not failed:
+                return value
+        elif answer.status == httpx.codes.OK and not answer.whole:
+            return SendError(
+                ErrorClass.BAD_REQUEST,
+                f"{self._platform}: a page of history broke off or is above"
+                f" {MAX_PAGE_BYTES // 1024 // 1024} MB",
+            )
+        error = self._classify(answer.status, answer.headers, answer.body)
+        return self._unread(error, f"it answered {answer.status} with something else")
+
+    def _unread(self, error: SendError, what: str) -> SendError:
+        """Nothing is delivered by reading: what may have been delivered is plain trouble here."""
+        if error.error_class is not ErrorClass.MAYBE_DELIVERED:
+            return error
+        return replace(
+            error,
+            error_class=ErrorClass.TRANSIENT,
+            message=f"{self._platform}: a page of history could not be read: {what}",
+        )
+
+    def _wait(self, error: SendError) -> float:
+        if error.retry_after_seconds is not None:
+            return error.retry_after_seconds
+        if error.retry_at is not None:
+            return max(0.0, (error.retry_at - self._now()).total_seconds()) + 1.0
+        return _UNSAID_WAIT_SECONDS

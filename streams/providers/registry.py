@@ -1,0 +1,64 @@
+"""The connectors by provider, made from settings: the one place that wires them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+import httpx
+
+from schemas.base import Provider
+from streams.providers.ayrshare import Ayrshare
+from streams.providers.credentials import CredentialMissingError, Credentials
+from streams.providers.meta import Meta
+from streams.providers.protocol import Connector, ErrorClass, OutboundSend, SendError, Sent
+from streams.providers.reading import utc_now
+from streams.providers.x import MediaFetcher, X
+from streams.settings import Settings
+
+
+def make_connectors(
+    settings: Settings,
+    client: httpx.AsyncClient,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    now: Callable[[], datetime] = utc_now,
+) -> dict[Provider, Connector]:
+    """Raises ValueError where an address is neither https nor loopback.
+
+    `sleep` waits between the calls that read history or ask after an upload.
+    """
+    return {
+        "ayrshare": Ayrshare(client, url=settings.ayrshare_url, sleep=sleep, now=now),
+        "meta": Meta(
+            client,
+            graph_url=settings.meta_graph_url,
+            instagram_url=settings.meta_instagram_url,
+            sleep=sleep,
+            now=now,
+        ),
+        "x": X(
+            client,
+            url=settings.x_url,
+            media=MediaFetcher(client, allow_private=settings.media_allow_private),
+            sleep=sleep,
+            now=now,
+        ),
+    }
+
+
+async def send(
+    connectors: Mapping[Provider, Connector],
+    credentials: Credentials,
+    provider: Provider,
+    credential_name: str | None,
+    outbound: OutboundSend,
+) -> Sent | SendError:
+    """Sends through the account's provider with the credential of that name, looked up now."""
+    connector = connectors.get(provider)
+    if connector is None:
+        return SendError(ErrorClass.BAD_REQUEST, f"no connector sends for the provider {provider}")
+    try:
+        credential = credentials.find(credential_name, provider)
+    except CredentialMissingError as error:
+        return SendError(ErrorClass.TOKEN_INVALID, f"{connector.name}: {error}")
+    return await connector.send(outbound, credential)

@@ -1,0 +1,79 @@
+"""`dmstream worker delivery`: builds the connectors and the dispatcher from settings."""
+
+import random
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+
+import faust
+
+from schemas.accounts import account_key
+from schemas.events import SendAccepted
+from schemas.topics import OUTBOUND_DELAYED
+from streams import kafka
+from streams.accounts import AccountDirectory
+from streams.agents.delivery import OUTBOUND, Delivery, add_delivery_agents
+from streams.agents.dispatcher import Dispatcher
+from streams.agents.journal import TableJournal
+from streams.agents.outbox import Outbox
+from streams.agents.state_table import StateTable
+from streams.conversation.rules import Rules
+from streams.providers import registry
+from streams.providers.credentials import Credentials
+from streams.providers.http import make_client
+from streams.providers.protocol import OutboundSend, SendError, Sent
+from streams.settings import Settings
+from streams.workers.app import make_app
+
+# Acknowledged as a whole, when the last of its sends has ended: a small one repeats less.
+BATCH_LIMIT = 200
+
+
+async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
+    """The app, with its producer, directory and HTTP client started and put on the stack."""
+    log = await kafka.log_id(settings)
+    producer = kafka.producer(settings)
+    await producer.start()
+    stack.push_async_callback(producer.stop)
+    directory = AccountDirectory(settings)
+    await directory.start()
+    stack.push_async_callback(directory.stop)
+    client = make_client()
+    stack.push_async_callback(client.aclose)
+    connectors = registry.make_connectors(settings, client)
+    credentials = Credentials()
+
+    async def send(accepted: SendAccepted, outbound: OutboundSend) -> Sent | SendError:
+        known = directory.get(account_key(accepted.data.provider, accepted.data.account_id))
+        name = known.credential if known else None
+        return await registry.send(connectors, credentials, accepted.data.provider, name, outbound)
+
+    topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED))
+    app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
+    table = StateTable(app, "sends", partitions=settings.partitions)
+    jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
+
+    def dispatcher() -> Dispatcher:
+        journal = TableJournal(
+            settings=settings,
+            table=table,
+            outbox=Outbox(producer, partitions=settings.partitions),
+            remembered=timedelta(milliseconds=Rules().command_memory),
+        )
+        return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random)
+
+    delivery = Delivery(
+        settings=settings,
+        make_dispatcher=dispatcher,
+        outbox=Outbox(producer, partitions=settings.partitions),
+        crash=app.crash,
+        log=log,
+        clock=_now,
+    )
+    # First of all to stop: attempts under way still need the clients to tell their end.
+    stack.push_async_callback(delivery.stop)
+    add_delivery_agents(app, settings, delivery)
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

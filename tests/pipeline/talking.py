@@ -1,0 +1,251 @@
+"""A whole pipeline that talks: gateway, workers, and the sandbox with people behind it."""
+
+import asyncio
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self, cast
+
+from schemas import commands, events
+from schemas.base import Platform, Provider, to_milliseconds
+from schemas.events import parse_event
+from schemas.topics import COMMANDS, EVENTS
+from streams import kafka
+from streams.local import processes
+from streams.settings import Settings
+from tests.pipeline import sandbox as boxes
+from tests.pipeline.running import Running
+from tests.pipeline.sandbox import Sandbox, digits
+
+APP_ID = "1000000000000001"
+_PROVIDERS: dict[Platform, Provider] = {"facebook": "meta", "instagram": "meta", "x": "x"}
+
+
+@dataclass(frozen=True)
+class Account:
+    """A profile with one account, which its first webhook registers: both have the same id."""
+
+    platform: Platform
+    id: str
+    provider: Provider
+
+    def conversation(self, person: str) -> str:
+        return f"{self.platform}:{self.id}:{person}"
+
+
+@dataclass
+class Log:
+    """What the pipeline writes on `dm.events.v1`, read from the start by a thread of its own; and
+    what is written on `dm.commands.v1` for it."""
+
+    settings: Settings
+    seen: list[events.Event] = field(default_factory=list)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._run(self._start())
+        self._following = asyncio.run_coroutine_threadsafe(self._follow(), self._loop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._following.cancel()
+        self._run(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+
+    def write(self, *wanted: commands.AnyCommand) -> None:
+        """Returns once they are durable."""
+        self._run(self._write(wanted))
+
+    def of(self, command_id: str) -> list[events.Event]:
+        return [
+            event
+            for event in list(self.seen)
+            if getattr(event.data, "command_id", None) == command_id
+        ]
+
+    def wait_for(
+        self, wanted: Callable[[events.Event], bool], seconds: float = 30.0, what: str = "event"
+    ) -> events.Event:
+        deadline = time.monotonic() + seconds
+        while True:
+            for event in list(self.seen):
+                if wanted(event):
+                    return event
+            if time.monotonic() > deadline:
+                kinds = [event.type for event in self.seen][-12:]
+                raise AssertionError(f"no such {what}; the last events: {kinds}")
+            time.sleep(0.02)
+
+    def _run(self, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    async def _start(self) -> None:
+        self._producer = kafka.producer(self.settings)
+        self._consumer = kafka.reader(self.settings, EVENTS)
+        await self._producer.start()
+        await self._consumer.start()
+
+    async def _stop(self) -> None:
+        await self._producer.stop()
+        await self._consumer.stop()
+
+    async def _write(self, wanted: tuple[commands.AnyCommand, ...]) -> None:
+        topic = self.settings.topic(COMMANDS)
+        sends = [
+            await self._producer.send(topic, _json(command), key=command.profileid.encode())
+            for command in wanted
+        ]
+        await asyncio.gather(*sends)
+
+    async def _follow(self) -> None:
+        async for record in self._consumer:
+            self.seen.append(parse_event(record.value or b""))
+
+
+@dataclass
+class Talk:
+    running: Running
+    box: Sandbox
+    log: Log
+    _accounts: int = 0
+
+    def account(self, platform: Platform) -> Account:
+        """A new one that works."""
+        made = Account(platform, digits(), _PROVIDERS[platform])
+        self._accounts += 1
+        self.box.post(
+            "accounts",
+            provider=made.provider,
+            platform=platform,
+            account_id=made.id,
+            token=f"token-{self._accounts}",
+        )
+        if platform == "x":  # its token alone says who sends: each account needs its own
+            self.change("RegisterProfile", made, "profile.registered", reference=made.id)
+            self.change("ActivateMessaging", made, "messaging.activated")
+            self.link(made, credential=f"x{self._accounts}")
+        return made
+
+    def link(self, account: Account, credential: str | None = None) -> None:
+        self.change(
+            "LinkAccount",
+            account,
+            "account.linked",
+            provider=account.provider,
+            platform=account.platform,
+            account_id=account.id,
+            credential=credential,
+        )
+
+    def somebody_writes(self, account: Account, person: str | None = None, **more: Any) -> str:
+        """A correspondent's message, through the real webhook route, known when this returns."""
+        person = person or digits()
+        made = self.box.post(
+            "write",
+            **{"text": "Do you still have it in blue?", **more},
+            provider=account.provider,
+            platform=account.platform,
+            account_id=account.id,
+            correspondent_id=person,
+        )
+        self.log.wait_for(
+            lambda e: (
+                isinstance(e, events.MessageReceived) and e.data.message_id == made["message_id"]
+            ),
+            what="message of the correspondent",
+        )
+        return person
+
+    def command(self, kind: str, account: Account, **more: Any) -> str:
+        """Writes a command of that type; its id."""
+        return self.commands((kind, account, more))[0]
+
+    def commands(self, *wanted: tuple[str, Account, dict[str, Any]]) -> list[str]:
+        made = [
+            getattr(commands, kind)(
+                **{
+                    "command_id": uuid.uuid4().hex,
+                    "profileid": account.id,
+                    "issued_at": to_milliseconds(datetime.now(UTC)),
+                    **more,
+                }
+            )
+            for kind, account, more in wanted
+        ]
+        self.log.write(*made)
+        return [command.command_id for command in made]
+
+    def send(self, account: Account, person: str, **more: Any) -> str:
+        given = {"text": f"Yes, in blue. {uuid.uuid4().hex}", **more}
+        return self.command(
+            "SendMessage", account, conversation_id=account.conversation(person), **given
+        )
+
+    def change(self, kind: str, account: Account, told: str, **more: Any) -> None:
+        """A command that is no send; returns once its event (`dm.<told>.v1`) is there."""
+        command_id = self.command(kind, account, **more)
+        self.log.wait_for(
+            lambda e: e.type == f"dm.{told}.v1" and e.causationid == command_id, what=told
+        )
+
+    def outcome(self, command_id: str, seconds: float = 30.0) -> events.Event:
+        """`message.sent`, `send.rejected`, `send.failed` or `send.unknown`, the first told."""
+        ends = ("message.sent", "send.rejected", "send.failed", "send.unknown")
+        return self.log.wait_for(
+            lambda e: (
+                getattr(e.data, "command_id", None) == command_id
+                and e.type in {f"dm.{end}.v1" for end in ends}
+            ),
+            seconds,
+            f"outcome of {command_id}; {self.running.logs()}",
+        )
+
+    def reason(self, command_id: str, kind: str) -> str:
+        found = self.outcome(command_id)
+        assert found.type == f"dm.{kind}.v1", found.type
+        return str(cast("Any", found.data).reason)
+
+    def texts_kept(self, person: str) -> list[str]:
+        """What the platform has of ours, in its order."""
+        return [message["text"] for message in self.box.kept(person)]
+
+
+def _json(command: commands.AnyCommand) -> bytes:
+    return command.model_dump_json(exclude_none=True).encode()
+
+
+@contextmanager
+def talking(settings: Settings, folder: Path, *workers: str, **more: str) -> Iterator[Talk]:
+    """Started and ready; `more` are settings (`DM_` is put before)."""
+    own = settings.model_copy(update={"port": processes.free_port(), "meta_app_ids": (APP_ID,)})
+    asyncio.run(kafka.ensure_topics(own))
+    options = ["--reply-share", "0", "--reaction-share", "0", "--delay", "0.05"]
+    with boxes.sandbox(folder, "--gateway", f"http://127.0.0.1:{own.port}", *options) as box:
+        addresses = {f"DM_{name.upper()}": box.address + p for name, p in boxes.PATHS.items()}
+        running = Running(own, folder)
+        running.more = {
+            **boxes.SECRETS,
+            **addresses,
+            "DM_CREDENTIAL_META": json.dumps({"token": "a-token", "login": "instagram"}),
+            **{f"DM_CREDENTIAL_X{number}": f"token-{number}" for number in range(1, 100)},
+            "DM_CREDENTIAL_AYRSHARE": "a-key",
+            **{f"DM_{name.upper()}": value for name, value in more.items()},
+        }
+        try:
+            running.start("gateway")
+            for worker in workers:
+                running.start(worker)
+            with Log(own) as log:
+                yield Talk(running, box, log)
+        finally:
+            running.stop()

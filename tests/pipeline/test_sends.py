@@ -1,0 +1,403 @@
+"""Commands over the whole route: decided, sent over real HTTP, echoed, and told in the archive."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas import events
+from schemas.base import Platform, to_milliseconds
+from schemas.data import AutoResponseConfigured, LimitChanged
+from streams.settings import Settings
+from tests.conftest import ClickHouse
+from tests.pipeline.sandbox import digits
+from tests.pipeline.talking import Talk, talking
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture(scope="module")
+def talk(
+    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Talk]:
+    folder = tmp_path_factory.mktemp("sends")
+    settings = Settings(
+        _env_file=None,
+        kafka=broker,
+        embedded=True,
+        partitions=4,
+        topic_prefix=f"{folder.name}.",
+        data_dir=folder,
+        clickhouse_url=embedded_clickhouse.url,
+        clickhouse_database=embedded_clickhouse.migrated(),
+    )
+    with talking(settings, folder, "conversations", "delivery", "history") as found:
+        yield found
+
+
+REFUSED_ATTEMPTS = {
+    "blocked": "recipient_unavailable",
+    "thread_control": "thread_control",
+    "window_closed": "window_closed",
+    "error_in_200": "bad_request",
+    "restricted": "account_restricted",
+    "expired_token": "token_invalid",
+}
+"""The sandbox's fault and the reason of `send.failed` that it leads to, on Messenger."""
+
+MAYBE_KEPT = ("reset_after", "not_json", "truncated", "error_yet_kept")
+
+
+def row(talk: Talk, command_id: str, outcome: str) -> dict[str, Any]:
+    """The command's row in the archive's `sends`, once it says that outcome."""
+    client = talk.running.archive()
+    found: list[dict[str, Any]] = []
+
+    def is_there() -> bool:
+        found[:] = client.query(
+            f"SELECT * FROM {talk.running.settings.clickhouse_database}_analytics.sends"
+            " WHERE command_id = {id:String}",
+            {"id": command_id},
+        ).named_results()
+        return len(found) == 1 and found[0]["outcome"] == outcome
+
+    try:
+        talk.running.wait(is_there, 20, f"{outcome} in sends, not {found}")
+    finally:
+        client.close()
+    return found[0]
+
+
+def assert_rejected(talk: Talk, command_id: str, reason: str) -> events.SendRejected:
+    found = talk.outcome(command_id)
+    assert isinstance(found, events.SendRejected)
+    assert found.data.reason == reason
+    assert row(talk, command_id, "rejected")["reason"] == reason
+    return found
+
+
+@pytest.mark.parametrize("platform", ["facebook", "instagram", "x"])
+def test_a_send_is_accepted_attempted_sent_and_its_echo_is_the_same_message(
+    talk: Talk, platform: Platform
+) -> None:
+    account = talk.account(platform)
+    person = talk.somebody_writes(account)
+    command_id = talk.send(account, person)
+    sent = talk.outcome(command_id)
+    assert isinstance(sent, events.MessageSent)
+    (kept,) = talk.box.kept(person)
+    assert sent.data.message_id == kept["message_id"]
+    echo = talk.log.wait_for(
+        lambda e: e.id == sent.id and e.source.startswith("/dmstream/delivery") is False,
+        what="echo",
+    )
+    assert isinstance(echo, events.MessageSent)
+    told = row(talk, command_id, "sent")
+    assert (told["message_id"], told["attempt_count"]) == (kept["message_id"], 1)
+    kinds = [event.type for event in talk.log.of(command_id)]
+    assert kinds[:2] == ["dm.send.accepted.v1", "dm.send.attempted.v1"]
+    client = talk.running.archive()
+    counted = client.command(
+        f"SELECT count() FROM {talk.running.settings.clickhouse_database}_analytics.messages"
+        f" WHERE message_id = '{kept['message_id']}'"
+    )
+    client.close()
+    assert counted == 1
+
+
+def test_invalid(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    assert_rejected(talk, talk.send(account, person, text="a" * 2001), "invalid")
+    assert_rejected(talk, talk.send(account, person, text=None), "invalid")
+
+
+def test_messaging_inactive_and_then_relink_required_until_the_account_is_linked_again(
+    talk: Talk,
+) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.change("DeactivateMessaging", account, "messaging.deactivated")
+    assert_rejected(talk, talk.send(account, person), "messaging_inactive")
+    talk.change("ActivateMessaging", account, "messaging.activated")
+    assert_rejected(talk, talk.send(account, person), "relink_required")
+    talk.link(account)
+    assert isinstance(talk.outcome(talk.send(account, person)), events.MessageSent)
+
+
+def test_account_unlinked(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.change(
+        "UnlinkAccount",
+        account,
+        "account.unlinked",
+        provider=account.provider,
+        platform=account.platform,
+        account_id=account.id,
+    )
+    assert_rejected(talk, talk.send(account, person), "account_unlinked")
+
+
+def test_not_initiated(talk: Talk) -> None:
+    account = talk.account("facebook")
+    talk.somebody_writes(account)
+    assert_rejected(talk, talk.send(account, digits()), "not_initiated")
+
+
+def test_thread_controlled_elsewhere_after_the_platform_said_so(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.box.post("faults", kind="thread_control", recipient=person, next=1)
+    first = talk.send(account, person)
+    assert talk.reason(first, "send.failed") == "thread_control"
+    refused = assert_rejected(talk, talk.send(account, person), "thread_controlled_elsewhere")
+    assert refused.data.opens_at is not None
+    assert len(talk.box.attempts(person)) == 1
+    talk.somebody_writes(account, person)
+    assert talk.texts_kept(person) == []
+
+
+def test_recipient_unavailable_until_they_write_again(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.box.post("faults", kind="blocked", recipient=person, next=1)
+    assert talk.reason(talk.send(account, person), "send.failed") == "recipient_unavailable"
+    assert_rejected(talk, talk.send(account, person), "recipient_unavailable")
+    talk.somebody_writes(account, person)
+    assert isinstance(talk.outcome(talk.send(account, person)), events.MessageSent)
+
+
+def test_reply_window_closed_tells_when_it_closed(talk: Talk) -> None:
+    account = talk.account("instagram")
+    week = 7 * 24 * 3600
+    late = talk.somebody_writes(account, seconds_ago=week + 5)
+    refused = assert_rejected(talk, talk.send(account, late), "reply_window_closed")
+    assert refused.data.expires_at is not None
+    assert refused.data.expires_at <= refused.time
+    early = talk.somebody_writes(account, seconds_ago=week - 60)
+    assert isinstance(talk.outcome(talk.send(account, early)), events.MessageSent)
+
+
+def test_monthly_limit_reached_until_the_limit_is_raised(talk: Talk) -> None:
+    account = talk.account("facebook")
+    first, second = talk.somebody_writes(account), talk.somebody_writes(account)
+    talk.change("ChangeLimit", account, "limit.changed", change=LimitChanged(monthly_limit=1))
+    refused = assert_rejected(talk, talk.send(account, second), "monthly_limit_reached")
+    assert refused.data.opens_at is not None
+    assert isinstance(talk.outcome(talk.send(account, first)), events.MessageSent)
+    talk.change("ChangeLimit", account, "limit.changed", change=LimitChanged(monthly_limit=2))
+    assert isinstance(talk.outcome(talk.send(account, second)), events.MessageSent)
+
+
+@pytest.mark.parametrize(("fault", "reason"), REFUSED_ATTEMPTS.items())
+def test_what_the_platform_refuses_fails_once_with_its_reason(
+    talk: Talk, fault: str, reason: str
+) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.box.post("faults", kind=fault, recipient=person)
+    command_id = talk.send(account, person)
+    assert talk.reason(command_id, "send.failed") == reason
+    assert row(talk, command_id, "failed")["reason"] == reason
+    assert len(talk.box.attempts(person)) == 1
+
+
+def test_a_dead_token_stops_its_account_and_no_other(talk: Talk) -> None:
+    dead, alive = talk.account("facebook"), talk.account("facebook")
+    person, other = talk.somebody_writes(dead), talk.somebody_writes(alive)
+    talk.box.post("faults", kind="expired_token", account=dead.id)
+    assert talk.reason(talk.send(dead, person), "send.failed") == "token_invalid"
+    talk.log.wait_for(lambda e: e.type == "dm.account.unlinked.v1" and e.profileid == dead.id)
+    assert_rejected(talk, talk.send(dead, person), "account_unlinked")
+    assert isinstance(talk.outcome(talk.send(alive, other)), events.MessageSent)
+
+
+def test_a_command_whose_time_is_over_before_it_leaves_fails_as_expired(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.box.post("faults", kind="rate_limited", wait=60, recipient=person)
+    soon = to_milliseconds(datetime.now(UTC) + timedelta(seconds=20))
+    command_id = talk.send(account, person, expires_at=soon)
+    assert talk.reason(command_id, "send.failed") == "expired"
+    assert row(talk, command_id, "failed")["reason"] == "expired"
+
+
+def test_a_rate_limit_moves_the_account_s_sends_to_the_delayed_topic_in_their_order(
+    talk: Talk,
+) -> None:
+    account = talk.account("facebook")
+    person, other = talk.somebody_writes(account), talk.somebody_writes(account)
+    talk.box.post("faults", kind="rate_limited", wait=7, recipient=person, next=1)
+    texts = [f"number {number}" for number in range(6)]
+    begun = time.monotonic()
+    sends = talk.commands(
+        *(
+            (
+                "SendMessage",
+                account,
+                {"conversation_id": account.conversation(person), "text": text},
+            )
+            for text in texts
+        )
+    )
+    time.sleep(2.0)
+    paused = talk.send(account, other)
+    for command_id in (*sends, paused):
+        assert isinstance(talk.outcome(command_id), events.MessageSent)
+    assert time.monotonic() - begun >= 7
+    assert talk.texts_kept(person) == texts
+    assert len(talk.box.attempts(person)) == len(texts) + 1
+    assert len(talk.box.attempts(other)) == 1
+
+
+@pytest.mark.parametrize("fault", MAYBE_KEPT)
+def test_what_may_have_been_delivered_is_unknown_until_its_echo_and_never_sent_again(
+    talk: Talk, fault: str
+) -> None:
+    """Invariant 8."""
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.box.post("faults", kind=fault, recipient=person)
+    command_id = talk.send(account, person)
+    talk.log.wait_for(
+        lambda e: e.type == "dm.send.unknown.v1" and e.data.command_id == command_id,  # type: ignore[union-attr]
+        what="unknown send",
+    )
+    assert isinstance(
+        talk.log.wait_for(
+            lambda e: isinstance(e, events.MessageSent) and e.data.command_id == command_id
+        ),
+        events.MessageSent,
+    )
+    row(talk, command_id, "sent")
+    assert len(talk.box.attempts(person)) == 1
+
+
+@pytest.mark.parametrize("platform", ["instagram", "x"])
+def test_where_the_echo_names_no_command_its_text_resolves_the_unknown_send(
+    talk: Talk, platform: Platform
+) -> None:
+    account = talk.account(platform)
+    person = talk.somebody_writes(account)
+    talk.box.post("faults", kind="reset_after", recipient=person)
+    command_id = talk.send(account, person)
+    row(talk, command_id, "sent")
+    assert [e.type for e in talk.log.of(command_id)].count("dm.send.unknown.v1") == 1
+    assert len(talk.box.attempts(person)) == 1
+
+
+def test_an_outcome_that_no_echo_resolves_stays_unknown(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    talk.box.post("faults", kind="reset_before", recipient=person)
+    command_id = talk.send(account, person)
+    assert talk.reason(command_id, "send.unknown") == "maybe_delivered"
+    assert row(talk, command_id, "unknown")["reason"] == "maybe_delivered"
+
+
+def test_the_same_command_from_two_callers_gives_one_send(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    given = {"command_id": f"order-{digits()}", "text": "Shipped."}
+    talk.send(account, person, **given)
+    talk.send(account, person, **given)
+    assert isinstance(talk.outcome(given["command_id"]), events.MessageSent)
+    talk.send(account, person, **given)
+    last = talk.send(account, person)  # what came before it has been decided by then
+    assert isinstance(talk.outcome(last), events.MessageSent)
+    assert talk.texts_kept(person).count("Shipped.") == 1
+    kinds = [event.type for event in talk.log.of(given["command_id"])]
+    assert kinds.count("dm.send.accepted.v1") == 1
+
+
+def test_two_profiles_may_use_the_same_command_id(talk: Talk) -> None:
+    for account in (talk.account("facebook"), talk.account("facebook")):
+        person = talk.somebody_writes(account)
+        talk.send(account, person, command_id="1", text="Each gets their own.")
+        talk.running.wait(
+            lambda person=person: talk.texts_kept(person) == ["Each gets their own."], 20, "sent"
+        )
+
+
+def test_sends_of_one_conversation_leave_in_the_order_of_their_commands(talk: Talk) -> None:
+    account = talk.account("facebook")
+    people = [talk.somebody_writes(account) for _ in range(4)]
+    talk.box.post("faults", kind="busy", account=account.id, probability=0.3)
+    texts = [f"number {number}" for number in range(15)]
+    sends = talk.commands(
+        *(
+            (
+                "SendMessage",
+                account,
+                {"conversation_id": account.conversation(person), "text": text},
+            )
+            for text in texts
+            for person in people
+        )
+    )
+    for command_id in sends:
+        assert isinstance(talk.outcome(command_id, 90), events.MessageSent)
+    for person in people:
+        assert talk.texts_kept(person) == texts
+
+
+def test_an_automatic_answer_goes_out_once_in_its_wait(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person = talk.somebody_writes(account)
+    change = AutoResponseConfigured(active=True, message="We are on it.")
+    talk.change("ConfigureAutoResponse", account, "autoresponse.configured", change=change)
+    talk.somebody_writes(account, person)
+    talk.running.wait(lambda: talk.texts_kept(person) == ["We are on it."], 20, "auto-response")
+    talk.somebody_writes(account, person)
+    assert isinstance(talk.outcome(talk.send(account, person, text="By hand.")), events.MessageSent)
+    assert talk.texts_kept(person) == ["We are on it.", "By hand."]
+    answer = talk.log.wait_for(
+        lambda e: isinstance(e, events.MessageSent) and e.data.origin == "auto"
+    )
+    assert row(talk, answer.data.command_id, "sent")["origin"] == "auto"  # type: ignore[union-attr]
+
+
+def test_only_the_first_hundred_of_three_hundred_conversations_can_be_answered(talk: Talk) -> None:
+    """Invariant 7: with 300 people and 400 commands at once from 8 producers."""
+    account = talk.account("facebook")
+    people = [digits() for _ in range(300)]
+
+    def produce(number: int) -> list[tuple[str, str]]:
+        mine = people[number::8]
+        for person in mine:
+            talk.somebody_writes(account, person)
+        wanted = [*mine, *mine[: 13 if number < 4 else 12]]  # 400 in all
+        sends = talk.commands(
+            *(
+                (
+                    "SendMessage",
+                    account,
+                    {"conversation_id": account.conversation(person), "text": f"For {nth}"},
+                )
+                for nth, person in enumerate(wanted)
+            )
+        )
+        return list(zip(sends, wanted, strict=True))
+
+    with ThreadPoolExecutor(8) as pool:
+        sends = [send for part in pool.map(produce, range(8)) for send in part]
+    assert len(sends) == 400
+    outcomes = {command_id: talk.outcome(command_id, 90) for command_id, _ in sends}
+    ranks = {
+        event.data.correspondent_id: event.data.rank
+        for event in list(talk.log.seen)
+        if isinstance(event, events.ConversationActivated) and event.profileid == account.id
+    }
+    assert sorted(ranks.values()) == list(range(1, 301))
+    for command_id, person in sends:
+        outcome = outcomes[command_id]
+        if ranks[person] <= 100:
+            assert isinstance(outcome, events.MessageSent), outcome.type
+        else:
+            assert isinstance(outcome, events.SendRejected), outcome.type
+            assert outcome.data.reason == "monthly_limit_reached"
+    assert sum(bool(talk.box.kept(person)) for person in people) == 100

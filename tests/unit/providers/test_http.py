@@ -1,0 +1,227 @@
+"""One exchange with a platform, against real sockets on loopback: what is certain afterwards."""
+
+import asyncio
+import ssl
+
+import httpx
+import pytest
+
+from streams.local.processes import free_port
+from streams.providers.http import (
+    Answer,
+    NoAnswer,
+    base_address,
+    exchange,
+    json_post,
+    make_client,
+    no_answer_error,
+)
+from streams.providers.protocol import ErrorClass
+from tests.unit.providers.loopback import (
+    Authority,
+    Behaviour,
+    Heard,
+    answering,
+    raw,
+    read_request,
+    server,
+)
+
+
+async def post(
+    client: httpx.AsyncClient, url: str, *, seconds: float = 5.0, max_bytes: int = 4096
+) -> Answer | NoAnswer:
+    request = json_post(client, url, {"text": "hello"}, {"authorization": "Bearer t"})
+    return await exchange(client, request, seconds=seconds, max_bytes=max_bytes)
+
+
+def against(behave: Behaviour, *, seconds: float = 5.0) -> tuple[Answer | NoAnswer, Heard]:
+    """One POST to a server that behaves like that."""
+
+    async def run() -> tuple[Answer | NoAnswer, Heard]:
+        async with server(behave) as heard, make_client(read_seconds=1.0) as client:
+            answer = await post(client, f"http://{heard.address}/", seconds=seconds)
+            return answer, heard
+
+    return asyncio.run(run())
+
+
+def test_a_refused_connection_wrote_nothing() -> None:
+    async def attempt() -> Answer | NoAnswer:
+        async with make_client() as client:
+            return await post(client, f"http://127.0.0.1:{free_port()}/")
+
+    answer = asyncio.run(attempt())
+    assert isinstance(answer, NoAnswer)
+    assert not answer.written
+    assert no_answer_error(answer, "X").error_class is ErrorClass.TRANSIENT
+
+
+def test_a_name_that_does_not_resolve_wrote_nothing() -> None:
+    async def attempt() -> Answer | NoAnswer:
+        async with make_client() as client:
+            return await post(client, "http://nowhere.invalid/")
+
+    answer = asyncio.run(attempt())
+    assert isinstance(answer, NoAnswer)
+    assert not answer.written
+
+
+def test_waiting_for_a_free_connection_wrote_nothing() -> None:
+    async def attempt() -> list[Answer | NoAnswer]:
+        async with server(raw(b"", then_hang=True)) as heard:
+            limits = httpx.Limits(max_connections=1)
+            timeout = httpx.Timeout(1.0, pool=0.1)
+            async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
+                url = f"http://{heard.address}/"
+                return list(await asyncio.gather(post(client, url), post(client, url)))
+
+    first, second = asyncio.run(attempt())
+    assert first == NoAnswer(written=True, what="no answer came in time")
+    assert second == NoAnswer(written=False, what="no connection became free in time")
+
+
+BROKEN = {
+    "closed after reading": raw(b""),
+    "silent after reading": raw(b"", then_hang=True),
+    "half a status line": raw(b"HTTP/1.1 20"),
+    "no HTTP at all": raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_trouble_after_the_request_was_written_may_have_delivered(name: str) -> None:
+    """Invariant 8."""
+    answer, heard = against(BROKEN[name])
+    assert isinstance(answer, NoAnswer)
+    assert answer.written
+    assert len(heard.requests) == 1
+    assert no_answer_error(answer, "X").error_class is ErrorClass.MAYBE_DELIVERED
+
+
+def test_a_connection_dropped_before_the_request_was_read_still_may_have_delivered() -> None:
+    """From here the two can't be told apart: what we wrote may sit in the other's buffer."""
+
+    async def drop(_: Heard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.transport.abort()
+
+    answer, _ = against(drop)
+    assert isinstance(answer, NoAnswer)
+    assert answer.written
+
+
+def test_an_answer_that_breaks_off_keeps_its_status_and_is_not_whole() -> None:
+    answer, _ = against(raw(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"))
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.whole) == (200, False)
+
+
+def test_an_answer_larger_than_allowed_is_cut_and_not_whole() -> None:
+    answer, _ = against(answering(body=b"x" * 100_000))
+    assert isinstance(answer, Answer)
+    assert len(answer.body) == 4096
+    assert not answer.whole
+
+
+def test_a_server_that_drips_is_given_up_after_the_whole_time() -> None:
+    async def drip(
+        heard: Heard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        heard.requests.append(await read_request(reader))
+        for byte in b"HTTP/1.1 200 OK\r\nx-slow: " + b"a" * 1000:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    answer, _ = against(drip, seconds=0.5)
+    assert answer == NoAnswer(written=True, what="no answer came in time")
+
+
+def test_a_redirect_is_not_followed() -> None:
+    async def attempt() -> tuple[Answer | NoAnswer, Heard]:
+        async with server(answering()) as elsewhere:
+            location = {"location": f"http://{elsewhere.address}/"}
+            async with (
+                server(answering("307 Temporary Redirect", headers=location)) as heard,
+                make_client() as client,
+            ):
+                return await post(client, f"http://{heard.address}/"), elsewhere
+
+    answer, elsewhere = asyncio.run(attempt())
+    assert isinstance(answer, Answer)
+    assert answer.status == 307
+    assert elsewhere.requests == []
+
+
+def test_no_cookie_of_one_account_s_answer_is_in_another_s_request() -> None:
+    async def attempt() -> Heard:
+        async with (
+            server(answering(headers={"set-cookie": "who=alice; path=/"})) as heard,
+            make_client() as client,
+        ):
+            for _ in range(2):
+                await post(client, f"http://{heard.address}/")
+            return heard
+
+    heard = asyncio.run(attempt())
+    assert len(heard.requests) == 2
+    assert b"cookie" not in heard.requests[1].lower()
+
+
+def test_the_system_s_proxy_is_not_asked_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+    answer, _ = against(answering())
+    assert isinstance(answer, Answer)
+
+
+def over_tls(authority: Authority, verify: ssl.SSLContext | None) -> tuple[object, Heard]:
+    async def attempt() -> tuple[object, Heard]:
+        async with (
+            server(answering(), authority.server) as heard,
+            make_client(verify=verify) as client,
+        ):
+            return await post(client, f"https://localhost:{heard.port}/"), heard
+
+    return asyncio.run(attempt())
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_refused_before_a_byte_is_written() -> (
+    None
+):
+    answer, heard = over_tls(Authority(), None)
+    assert isinstance(answer, NoAnswer)
+    assert not answer.written
+    assert heard.requests == []
+
+
+def test_a_certificate_for_another_name_is_refused() -> None:
+    authority = Authority("elsewhere.example")
+    answer, heard = over_tls(authority, authority.trusting())
+    assert isinstance(answer, NoAnswer)
+    assert heard.requests == []
+
+
+def test_the_same_server_is_accepted_once_its_authority_is_trusted() -> None:
+    """So that the two refusals above are about trust and nothing else."""
+    authority = Authority()
+    answer, heard = over_tls(authority, authority.trusting())
+    assert isinstance(answer, Answer)
+    assert len(heard.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.example/v1/", "http://127.0.0.1:8090/x", "http://[::1]:1"]
+)
+def test_https_and_loopback_addresses_are_accepted(url: str) -> None:
+    assert base_address(url, "DM_X_URL") == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://api.example", "http://10.0.0.1", "ftp://x", "", "https://"]
+)
+def test_an_address_that_would_carry_a_token_in_the_clear_is_refused_by_its_setting(
+    url: str,
+) -> None:
+    with pytest.raises(ValueError, match="DM_X_URL must be an https address"):
+        base_address(url, "DM_X_URL")
