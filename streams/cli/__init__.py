@@ -18,6 +18,13 @@ COMMANDS = {
     "simulate": Command(
         "streams.cli.simulate:simulate_command", "Send signed webhooks to the gateway."
     ),
+    "send": Command("streams.cli.send:send_command", "Ask for a send to a correspondent."),
+    "profile": Command("streams.cli.profile:profile_app", "Register, switch and limit profiles."),
+    "account": Command("streams.cli.account:account_app", "Link and unlink accounts."),
+    "inspect": Command("streams.cli.inspect:inspect_command", "Show one conversation's state."),
+    "sandbox": Command(
+        "streams.cli.sandbox:sandbox_command", "Stand in for the platforms on this machine."
+    ),
     "normalise": Command(
         "streams.cli.normalise:normalise_command", "Print the events of a webhook's body."
     ),

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 @dataclass(frozen=True, slots=True)
 class Command:
     place: str
-    """`module:function`."""
+    """`module:function`, or `module:app` for a group of commands."""
     summary: str
     """Its line in `dmstream --help`; the rest is the function's docstring."""
 
@@ -40,6 +40,9 @@ def group_of(commands: Mapping[str, Command]) -> type[TyperGroup]:
 
 def _load(name: str, command: Command) -> Any:
     module, _, function = command.place.partition(":")
+    found = getattr(import_module(module), function)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    alone.command(name)(getattr(import_module(module), function))
+    alone.command(name)(found)
     return typer.main.get_command(alone)

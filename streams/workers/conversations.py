@@ -13,8 +13,8 @@ from streams.agents.conversations import StateKeeper, add_normaliser_agent, add_
 from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
+from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
-from streams.conversation.rules import Rules
 from streams.log_positions import ends_now
 from streams.settings import Settings
 from streams.workers.app import make_app
@@ -40,11 +40,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
         frozenset(settings.topic(name) for name in (WEBHOOKS, EVENTS, COMMANDS)),
     )
     outbox = Outbox(producer, partitions=settings.partitions)
-    rules = Rules(
-        monthly_limit=settings.monthly_limit,
-        month_zone=settings.month_zone,
-        auto_register=settings.auto_register,
-    )
+    rules = rules_of(settings)
 
     async def end_of_events(number: int) -> int:
         place = TopicPartition(settings.topic(EVENTS), number)

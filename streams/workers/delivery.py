@@ -15,8 +15,8 @@ from streams.agents.delivery import OUTBOUND, Delivery, add_delivery_agents
 from streams.agents.dispatcher import Dispatcher
 from streams.agents.journal import TableJournal
 from streams.agents.outbox import Outbox
+from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
-from streams.conversation.rules import Rules
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
@@ -57,7 +57,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
             settings=settings,
             table=table,
             outbox=Outbox(producer, partitions=settings.partitions),
-            remembered=timedelta(milliseconds=Rules().command_memory),
+            remembered=timedelta(milliseconds=rules_of(settings).command_memory),
         )
         return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random)
 

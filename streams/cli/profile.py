@@ -1,0 +1,106 @@
+"""`dmstream profile ...`: register, activate, deactivate, limit, auto-response."""
+
+from typing import Annotated, Any
+
+import typer
+
+from schemas import commands, data
+from streams.cli.commands import carry_out, envelope
+
+Profile = Annotated[str, typer.Argument(help="The profile's id.")]
+
+profile_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Register, switch and limit profiles; set their automatic answer.\n\n"
+    "Example: dmstream profile limit shop --monthly 500",
+)
+
+
+@profile_app.command("register")
+def register_command(
+    profile: Profile,
+    title: Annotated[str | None, typer.Option(help="A name for people.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Ayrshare's refId of it.")] = None,
+) -> None:
+    """Register a profile. Example: dmstream profile register shop --title "The shop\""""
+    carry_out(commands.RegisterProfile(**envelope(profile), title=title, reference=reference))
+
+
+@profile_app.command("activate")
+def activate_command(profile: Profile) -> None:
+    """Turn messaging on. Facebook and Instagram accounts must be linked again afterwards."""
+    carry_out(commands.ActivateMessaging(**envelope(profile)))
+
+
+@profile_app.command("deactivate")
+def deactivate_command(
+    profile: Profile,
+    reason: Annotated[str | None, typer.Option(help="Why, for people.")] = None,
+) -> None:
+    """Turn messaging off: nothing is sent; what arrives is recorded all the same."""
+    carry_out(commands.DeactivateMessaging(**envelope(profile), reason=reason))
+
+
+@profile_app.command("limit")
+def limit_command(
+    profile: Profile,
+    monthly: Annotated[
+        int | None, typer.Option(min=0, help="Active conversations a month.")
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="conversations, or all: no sends at all at the limit.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Where months begin at midnight, as Europe/Berlin.")
+    ] = None,
+    window: Annotated[
+        list[str] | None,
+        typer.Option(help="PLATFORM=SECONDS, or PLATFORM=none; may be repeated."),
+    ] = None,
+) -> None:
+    """Change a profile's limits; what is not named stays.
+
+    Example: dmstream profile limit shop --monthly 500 --window facebook=86400
+    """
+    told: dict[str, Any] = {
+        "monthly_limit": monthly, "limit_scope": scope, "month_zone": zone,
+        "reply_window_seconds": _windows(window) if window else None,
+    }  # fmt: skip
+    try:
+        change = data.LimitChanged(**told)
+    except ValueError as error:
+        raise typer.BadParameter("--scope is conversations or all; see --help") from error
+    carry_out(commands.ChangeLimit(**envelope(profile), change=change))
+
+
+@profile_app.command("auto-response")
+def auto_response_command(
+    profile: Profile,
+    active: Annotated[bool | None, typer.Option("--on/--off", help="Answer, or not.")] = None,
+    message: Annotated[
+        str | None, typer.Option(help="The answer; an empty one is the default.")
+    ] = None,
+    wait: Annotated[
+        int | None, typer.Option(min=0, help="Seconds before a person is answered again.")
+    ] = None,
+) -> None:
+    """Answer those who write by itself; what is not named stays.
+
+    Example: dmstream profile auto-response shop --on --wait 3600
+    """
+    change = data.AutoResponseConfigured(active=active, message=message, wait_seconds=wait)
+    carry_out(commands.ConfigureAutoResponse(**envelope(profile), change=change))
+
+
+def _windows(given: list[str]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for part in given:
+        platform, _, seconds = part.partition("=")
+        known = platform in {"facebook", "instagram", "x"}
+        if not known or not (seconds == "none" or seconds.isdecimal()):
+            raise typer.BadParameter(f"--window takes PLATFORM=SECONDS or PLATFORM=none: {part!r}")
+        found[platform] = None if seconds == "none" else int(seconds)
+    return found

@@ -1,0 +1,67 @@
+"""Writes commands to `dm.commands.v1`, and waits for what is told of them on `dm.events.v1`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.commands import AnyCommand, SendMessage
+from schemas.events import Event, parse_event
+from schemas.topics import COMMANDS, EVENTS
+from streams import kafka
+from streams.agents.outbox import partition_of
+from streams.conversation.keys import command_of
+from streams.log_positions import ends_now
+from streams.settings import Settings
+
+_ENDS = ("dm.message.sent.v1", "dm.send.rejected.v1", "dm.send.failed.v1")
+
+
+async def carry_out(settings: Settings, command: AnyCommand, seconds: float) -> list[Event]:
+    """Writes the command; the events that told of it within that time, up to its end.
+
+    Empty: nobody decided it in time, or its id was used before (it is not decided twice), or it
+    can't be carried out (a failure of the stage `command` then says why).
+    """
+    number = partition_of(command.profileid.encode(), settings.partitions)
+    place = TopicPartition(settings.topic(EVENTS), number)
+    told: list[Event] = []
+    async with _reader(settings, place) as reader:
+        await _write(settings, command)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for record in reader:
+                    event = parse_event(record.value or b"")
+                    if command_of(event) == command.command_id:
+                        told.append(event)
+                        if event.type in _ENDS or not isinstance(command, SendMessage):
+                            break
+    return told
+
+
+async def _write(settings: Settings, command: AnyCommand) -> None:
+    producer = kafka.producer(settings)
+    await producer.start()
+    try:
+        await producer.send_and_wait(
+            settings.topic(COMMANDS),
+            command.model_dump_json(exclude_none=True).encode(),
+            key=command.profileid.encode(),
+            partition=partition_of(command.profileid.encode(), settings.partitions),
+        )
+    finally:
+        await producer.stop()
+
+
+@asynccontextmanager
+async def _reader(settings: Settings, place: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
+    reader = kafka.reader(settings)
+    await reader.start()
+    try:
+        end = (await ends_now(settings, reader, [place]))[place]
+        reader.assign([place])
+        reader.seek(place, end)
+        yield reader
+    finally:
+        await reader.stop()

@@ -1,0 +1,93 @@
+"""What an operator does on the command line, against the running pipeline."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from streams.cli.account import account_app
+from streams.cli.inspect import inspect_command
+from streams.cli.profile import profile_app
+from streams.cli.send import send_command
+from streams.settings import Settings
+from tests.pipeline.sandbox import digits
+from tests.pipeline.talking import Account, Talk, talking
+
+pytestmark = pytest.mark.pipeline
+
+APP = typer.Typer()
+APP.command("send")(send_command)
+APP.command("inspect")(inspect_command)
+APP.add_typer(profile_app, name="profile")
+APP.add_typer(account_app, name="account")
+
+
+@pytest.fixture(scope="module")
+def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
+    folder = tmp_path_factory.mktemp("operating")
+    settings = Settings(
+        _env_file=None,
+        kafka=broker,
+        embedded=True,
+        partitions=4,
+        topic_prefix=f"{folder.name}.",
+        data_dir=folder,
+    )
+    with talking(settings, folder, "conversations", "delivery") as found:
+        yield found
+
+
+def run(talk: Talk, *arguments: str) -> Result:
+    return CliRunner().invoke(APP, arguments, env=talk.running.environment())
+
+
+def test_an_operator_sets_up_a_profile_answers_a_person_and_looks_at_the_conversation(
+    talk: Talk,
+) -> None:
+    shop, page, person = f"shop-{digits()}", digits(), digits()
+    talk.box.post("accounts", provider="meta", platform="facebook", account_id=page)
+    place = ["--provider", "meta", "--platform", "facebook"]
+    for arguments in (
+        ["profile", "register", shop, "--title", "The shop"],
+        ["profile", "activate", shop],
+        ["account", "link", shop, page, *place, "--credential", "meta"],
+        ["profile", "limit", shop, "--monthly", "1", "--window", "facebook=86400"],
+    ):
+        result = run(talk, *arguments)
+        assert result.exit_code == 0, result.output
+    talk.somebody_writes(Account("facebook", page, "meta"), person)
+    conversation = f"facebook:{page}:{person}"
+    sent = run(talk, "send", shop, conversation, "--text", "Yes, in blue.", "--command-id", "s1")
+    assert sent.exit_code == 0, sent.output
+    told = [json.loads(line) for line in sent.stdout.splitlines()]
+    assert [line["event"] for line in told] == ["send.accepted", "send.attempted", "message.sent"]
+    assert "blue" not in sent.output
+    assert talk.texts_kept(person) == ["Yes, in blue."]
+    shown = run(talk, "inspect", conversation)
+    assert shown.exit_code == 0, shown.output
+    assert f"of profile {shop}, by meta" in shown.stdout
+    assert "may send      yes" in shown.stdout
+    assert "#1" in shown.stdout
+    assert "message.sent" in shown.stdout
+    other = talk.somebody_writes(Account("facebook", page, "meta"))
+    refused = run(talk, "send", shop, f"facebook:{page}:{other}", "--text", "You too.")
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout.splitlines()[-1])["reason"] == "monthly_limit_reached"
+    shown = run(talk, "inspect", f"facebook:{page}:{other}")
+    assert "may send      no: monthly_limit_reached" in shown.stdout
+    again = run(
+        talk, "send", shop, conversation, "--text", "Twice?", "--command-id", "s1", "--wait", "2"
+    )
+    assert again.exit_code == 1
+    assert talk.texts_kept(person) == ["Yes, in blue."]
+    unlinked = run(talk, "account", "unlink", shop, page, *place)
+    assert unlinked.exit_code == 0, unlinked.output
+    assert "no: account_unlinked" in run(talk, "inspect", conversation).stdout
+
+
+def test_a_conversation_that_nobody_heard_of_is_said_to_be_unknown(talk: Talk) -> None:
+    result = run(talk, "inspect", "facebook:1:2")
+    assert result.exit_code == 1
+    assert "Nothing was ever heard" in result.stdout

@@ -1,0 +1,231 @@
+"""Commands decided, in the order of writing that a crash may cut anywhere."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from schemas import commands, data, events
+from schemas.base import to_milliseconds
+from schemas.ids import event_id, profile_event_id
+from streams.agents.conversations import StateKeeper
+from streams.agents.deciding import Deciding
+from streams.agents.outbox import Outbox, partition_of
+from streams.agents.partition import ConversationPartition
+from streams.agents.state_table import StateTable
+from streams.agents.working_set import WorkingSet
+from streams.conversation.rules import Rules
+from streams.settings import Settings
+
+PROFILE, PAGE, PERSON = "shop", "page", "person"
+CONVERSATION = f"facebook:{PAGE}:{PERSON}"
+NOW = to_milliseconds(datetime(2026, 11, 20, 12, tzinfo=UTC))
+NUMBER = partition_of(PROFILE.encode(), 8)
+SEND = commands.SendMessage(
+    command_id="c1", profileid=PROFILE, issued_at=NOW, conversation_id=CONVERSATION, text="Yes."
+)
+
+
+class Written(Outbox):
+    def __init__(self) -> None:
+        self.records: list[tuple[str, bytes | None, bytes | None]] = []
+        self.headers: list[dict[str, bytes]] = []
+
+    def add(
+        self, topic: str, key: Any, value: Any, headers: Any = None, *, partition: Any = None
+    ) -> None:
+        del partition
+        self.records.append((topic, key, value))
+        if headers:
+            self.headers.append(dict(headers))
+
+    async def flush(self) -> None:
+        pass
+
+    def on(self, topic: str) -> list[Any]:
+        return [json.loads(value or b"") for name, _, value in self.records if name == topic]
+
+
+class Table(StateTable):
+    """Without Faust."""
+
+    def __init__(self) -> None:
+        self.data: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.data.get(key)
+
+    def queue_changelog(self, changes: Any, outbox: Outbox, partition: int) -> Any:
+        del outbox, partition
+        return list(changes)
+
+    def apply(self, changes: Any) -> None:
+        self.data.update(changes)
+
+
+@dataclass
+class Place:
+    """One partition and what its worker keeps, without Faust."""
+
+    written: Written = field(default_factory=Written)
+    table: Table = field(default_factory=Table)
+    end: int = 0
+
+    def __post_init__(self) -> None:
+        self.settings = Settings(_env_file=None)
+        self.partition = ConversationPartition(
+            self.settings, Rules(), self.written, "log", lambda: NOW, position=0, catch_up_to=0
+        )
+        self.keeper = StateKeeper(self.table, self.written, self._open, self._end)
+
+    async def _open(self, _: int) -> ConversationPartition:
+        return self.partition
+
+    async def _end(self, _: int) -> int:
+        return self.end
+
+    def deciding(self, *wanted: Any, partition: int = NUMBER) -> Deciding:
+        states = WorkingSet(self.table)
+        deciding = Deciding(self.partition, states)
+        deciding.decide(records(*wanted, partition=partition))
+        self.table.apply(states.changes())
+        return deciding
+
+    def hear(self, *happened: events.Event) -> None:
+        states = WorkingSet(self.table)
+        self.partition.fold(
+            [
+                SimpleNamespace(offset=self.partition.position + n, value=event.to_json(), key=b"")
+                for n, event in enumerate(happened)
+            ],
+            states,
+        )
+        self.table.apply(states.changes())
+
+
+def records(*wanted: Any, partition: int = NUMBER) -> list[Any]:
+    return [
+        SimpleNamespace(
+            topic="dm.commands.v1", partition=partition, offset=offset, headers=[],
+            key=PROFILE.encode(), timestamp=round(NOW.timestamp() * 1000),
+            value=value if isinstance(value, bytes) else value.model_dump_json().encode(),
+        )
+        for offset, value in enumerate(wanted)
+    ]  # fmt: skip
+
+
+def envelope(its_id: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": its_id, "source": "/test", "time": NOW, "receivedat": NOW,
+        "profileid": PROFILE, **more,
+    }  # fmt: skip
+
+
+def message(kind: type[Any], message_id: str, **more: Any) -> Any:
+    return kind(
+        **envelope(
+            event_id("meta", PAGE, "message", message_id), subject=CONVERSATION, platform="facebook"
+        ),
+        data=data.Message(
+            provider="meta", account_id=PAGE, correspondent_id=PERSON, message_id=message_id, **more
+        ),
+    )
+
+
+def open_for_business() -> Place:
+    """The profile is registered, its page linked, and the person has written."""
+    place = Place()
+    linked = commands.LinkAccount(
+        command_id="l", profileid=PROFILE, issued_at=NOW, provider="meta", platform="facebook",
+        account_id=PAGE, credential="shop",
+    )  # fmt: skip
+    place.deciding(
+        commands.RegisterProfile(command_id="r", profileid=PROFILE, issued_at=NOW, reference="ref"),
+        commands.ActivateMessaging(command_id="a", profileid=PROFILE, issued_at=NOW),
+        linked,
+    )
+    place.hear(message(events.MessageReceived, "m1", text="Is it there?"))
+    return place
+
+
+def test_an_accepted_send_is_handed_on_only_when_asked() -> None:
+    place = open_for_business()
+    deciding = place.deciding(SEND)
+    assert place.written.on("dm.events.v1")[-1]["type"] == "dm.send.accepted.v1"
+    assert place.written.on("dm.outbound.facebook.v1") == []
+    deciding.hand_on()
+    (topic, key, value) = place.written.records[-1]
+    assert (topic, key) == ("dm.outbound.facebook.v1", CONVERSATION.encode())
+    assert json.loads(value or b"")["data"]["command_id"] == "c1"
+
+
+def test_a_command_read_again_gives_no_event_but_is_handed_on_while_nothing_is_known() -> None:
+    """Invariant 6: the worker died between the event and the handing on."""
+    place = open_for_business()
+    place.deciding(SEND)
+    told = len(place.written.on("dm.events.v1"))
+    place.deciding(SEND).hand_on()
+    assert len(place.written.on("dm.events.v1")) == told
+    (handed_on,) = place.written.on("dm.outbound.facebook.v1")
+    assert handed_on["id"] == profile_event_id(PROFILE, "accepted", "c1")
+    place.hear(message(events.MessageSent, "m2", text="Yes.", command_id="c1", origin="api"))
+    place.deciding(SEND).hand_on()
+    assert len(place.written.on("dm.outbound.facebook.v1")) == 1
+
+
+def test_a_rejected_send_is_not_handed_on() -> None:
+    place = open_for_business()
+    place.deciding(SEND.model_copy(update={"text": None})).hand_on()
+    assert place.written.on("dm.events.v1")[-1]["data"]["reason"] == "invalid"
+    assert place.written.on("dm.outbound.facebook.v1") == []
+
+
+def test_the_directory_learns_of_links_and_of_a_profile_s_reference() -> None:
+    told = open_for_business().written.on("dm.accounts.v1")
+    assert [(t["provider"], t["reference"], t["profileid"], t["credential"]) for t in told] == [
+        ("ayrshare", "ref", PROFILE, None),
+        ("meta", PAGE, PROFILE, "shop"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "partition", "reason"),
+    [
+        (b"no json", NUMBER, "invalid_command"),
+        (b'{"type": "SendMessage", "txt": "secret words"}', NUMBER, "invalid_command"),
+        (SEND, (NUMBER + 1) % 8, "wrong_partition"),
+    ],
+)
+def test_what_is_no_command_of_this_partition_becomes_a_failure(
+    value: Any, partition: int, reason: str
+) -> None:
+    place = open_for_business()
+    place.deciding(value, partition=partition)
+    (headers,) = place.written.headers
+    assert headers["dm-failure-reason"] == reason.encode()
+    assert b"secret" not in b"".join(headers.values())
+
+
+@pytest.mark.anyio
+async def test_commands_wait_for_the_events_that_were_written_before_they_were_read() -> None:
+    """The caller has seen the message that they answer."""
+    place = open_for_business()
+    place.end = place.partition.position + 1
+    asked = SimpleNamespace(value=records(SEND), message=SimpleNamespace(partition=NUMBER))
+    assert await place.keeper.take_commands(asked) == []
+    assert place.written.on("dm.outbound.facebook.v1") == []
+    event = message(events.MessageReceived, "m2", text="Hello?")
+    heard = SimpleNamespace(
+        value=[SimpleNamespace(offset=place.partition.position, value=event.to_json(), key=b"")],
+        message=SimpleNamespace(partition=NUMBER),
+    )
+    assert await place.keeper.take_events(heard) == [heard, asked]
+    assert len(place.written.on("dm.outbound.facebook.v1")) == 1
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
