@@ -13,7 +13,8 @@ account_app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Link and unlink a profile's accounts.\n\nExample: dmstream account link shop 1234 --provider meta --platform facebook",
+    help="Link and unlink a profile's accounts.\n\n"
+    "Example: dmstream account link shop 1234 --provider meta --platform facebook",
 )
 
 
