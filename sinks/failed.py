@@ -60,15 +60,17 @@ def find(client: Client, selection: Selection, *, database: str = "dm") -> Itera
     """The failures, each once, in the order in which their records came."""
     condition, parameters = selection.conditions()
     statement = (
+        # Inside an array the client decodes strings, whatever format is asked for: so as hex.
         "SELECT stage, reason, original_topic, original_partition, original_offset, _log, key,"
-        f" payload, headers FROM {database}.failure_log FINAL"
+        " payload, arrayMap(pair -> (pair.1, hex(pair.2)), headers) AS header_pairs"
+        f" FROM {database}.failure_log FINAL"
         f" WHERE {condition} ORDER BY original_topic, original_partition, original_offset,"
         " logged_at LIMIT 1 BY failure_id"
     )
     with client.query_rows_stream(
         statement, parameters=parameters, query_formats={"String": "bytes"}
     ) as rows:
-        for stage, reason, topic, partition, offset, log, key, payload, headers in rows:
+        for stage, reason, topic, partition, offset, log, key, payload, pairs in rows:
             named = _text(topic)
             yield Failed(
                 stage=_text(stage),
@@ -78,7 +80,7 @@ def find(client: Client, selection: Selection, *, database: str = "dm") -> Itera
                 key=key,
                 value=payload,
                 headers=[
-                    (_text(name), value) for name, value in headers
+                    (_text(name), bytes.fromhex(_text(value))) for name, value in pairs
                     if _text(name) not in _OWN_HEADERS
                 ],
             )  # fmt: skip

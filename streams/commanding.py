@@ -24,6 +24,7 @@ async def carry_out(settings: Settings, command: AnyCommand, seconds: float) -> 
     Empty: nobody decided it in time, or its id was used before (it is not decided twice), or it
     can't be carried out (a failure of the stage `command` then says why).
     """
+    settings = await kafka.recognised(settings)
     number = partition_of(command.profileid.encode(), settings.partitions)
     place = TopicPartition(settings.topic(EVENTS), number)
     told: list[Event] = []

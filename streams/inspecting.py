@@ -34,6 +34,7 @@ class Found:
 
 async def inspect(settings: Settings, conversation: str, last: int) -> list[Found]:
     """Under each profile that has the conversation; [] where nobody has heard of it."""
+    settings = await kafka.recognised(settings)
     topic = settings.topic(CHANGELOG)
     suffix = f"\x1f{conversation}".encode()
     states: dict[bytes, bytes] = {}

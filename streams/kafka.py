@@ -117,3 +117,15 @@ async def log_id(settings: Settings) -> str:
         return str(cluster["cluster_id"])
     finally:
         await admin.close()
+
+
+EMBEDDED_PREFIX = "embedded-"
+"""Of the embedded broker's cluster ids: whoever meets it knows it, without a setting."""
+
+
+async def recognised(settings: Settings) -> Settings:
+    """The settings, with `embedded` set where the embedded broker answers: for commands that a
+    person starts beside `dmstream up`, whose environment does not say so."""
+    if settings.embedded or not (await log_id(settings)).startswith(EMBEDDED_PREFIX):
+        return settings
+    return settings.model_copy(update={"embedded": True})

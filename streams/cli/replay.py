@@ -69,6 +69,7 @@ async def _replay(settings: Settings, selection: "Selection", *, dry_run: bool) 
     try:
         if dry_run:
             return await replay(client, settings, selection, None)
+        settings = await kafka.recognised(settings)
         producer = kafka.producer(settings)
         await producer.start()
         try:

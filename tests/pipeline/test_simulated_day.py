@@ -22,6 +22,7 @@ from streams import kafka
 from streams.agents.working_set import WorkingSet
 from streams.conversation.evolve import evolve
 from streams.local import processes
+from streams.local.catching_up import look
 from streams.settings import Settings
 from streams.simulator import columns, compare
 from streams.simulator.client import Sending, Tally, send
@@ -62,7 +63,7 @@ def day(seed: int, webhooks: int = WEBHOOKS) -> Simulation:
     return simulate(Parameters(seed=seed, until=UNTIL, webhooks=webhooks))
 
 
-def feed(running: Running, simulation: Simulation, rate: float | None = None) -> Tally:
+def sending(running: Running, rate: float | None = None) -> Sending:
     secrets = Secrets(
         {
             "ayrshare": SecretStr(SECRETS["DM_AYRSHARE_SECRETS"]),
@@ -70,8 +71,11 @@ def feed(running: Running, simulation: Simulation, rate: float | None = None) ->
             "x": SecretStr(SECRETS["DM_X_CONSUMER_SECRETS"]),
         }
     )
-    sending = Sending(url=f"http://127.0.0.1:{running.settings.port}", secrets=secrets, rate=rate)
-    return asyncio.run(send(simulation.deliveries(), len(simulation), sending))
+    return Sending(url=f"http://127.0.0.1:{running.settings.port}", secrets=secrets, rate=rate)
+
+
+def feed(running: Running, simulation: Simulation, rate: float | None = None) -> Tally:
+    return asyncio.run(send(simulation.deliveries(), len(simulation), sending(running, rate)))
 
 
 def differences(intention: Intention, client: Client, database: str) -> list[str]:
@@ -169,13 +173,41 @@ def test_live_state_is_the_fold_of_the_log_field_by_field(running: Running) -> N
     feed(running, day(seed=4, webhooks=1500))
     events, live = asyncio.run(log_and_state(running.settings))
     assert any(key.startswith(b"c") for key in live)
-    folded: dict[bytes, bytes] = {}
-    states = WorkingSet(folded)
+    assert live == folded(events)
+
+
+def test_state_is_whole_after_clean_restarts(running: Running) -> None:
+    """Invariant 4. Recovery must read the changelog to its very end: the embedded broker tells an
+    end that leaves the last batch out, and what was in it would be folded anew from nothing."""
+    simulation = day(seed=5, webhooks=1600)
+    deliveries = list(simulation.deliveries())
+    half = len(deliveries) // 2
+    for part in (deliveries[:half], deliveries[half:]):
+        running.start("conversations")
+        asyncio.run(send(iter(part), len(part), sending(running)))
+        settle_state(running.settings)
+        assert processes.stop(running.children.pop("conversations"), grace_seconds=10) == 0
+    events, live = asyncio.run(log_and_state(running.settings))
+    assert live == folded(events)
+
+
+def settle_state(settings: Settings) -> None:
+    """Waits until the worker has read all webhooks and events."""
+    deadline = time.monotonic() + 60
+    while asyncio.run(look(settings)).unread:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    time.sleep(1.0)
+
+
+def folded(events: list[Event]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    states = WorkingSet(found)
     for event in events:
         before = states.load(event)
         states.store(event, before, evolve(before, event))
-    folded.update(states.changes())
-    assert live == folded
+    found.update(states.changes())
+    return found
 
 
 async def log_and_state(settings: Settings) -> tuple[list[Event], dict[bytes, bytes]]:
