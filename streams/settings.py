@@ -6,6 +6,7 @@ Secrets live only here.
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -50,13 +51,14 @@ class Settings(BaseSettings):
     kafka_session_seconds: float | None = Field(default=None, ge=2)
     """How long a worker may be silent before its partitions go to another. None: Faust's 60 s, on
     the embedded broker 4 s."""
-    topic_prefix: str = ""
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$")
     """Put before every topic and group name: several pipelines on one Kafka, and tests."""
 
     # Gateway
     host: str = "127.0.0.1"
-    port: int = 8080
-    max_body_bytes: int = 1024 * 1024
+    port: int = Field(default=8080, ge=1, le=65535)
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=1024 * 1024)
+    """At most 1 MiB: the topics take records of four times that."""
     ayrshare_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Webhook secrets; several while one rotates, comma separated."""
     meta_app_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
@@ -88,8 +90,9 @@ class Settings(BaseSettings):
 
     # Rules whose numbers are settings (docs/rules)
     auto_register: bool = True
-    monthly_limit: int = 100
+    monthly_limit: int = Field(default=100, ge=0)
     month_zone: str = "UTC"
+    """IANA name; months begin at midnight there."""
 
     @field_validator(
         "ayrshare_secrets", "meta_app_secrets", "meta_app_ids", "x_consumer_secrets", mode="before"
@@ -98,6 +101,15 @@ class Settings(BaseSettings):
     def _split_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("month_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("no zone of that name: use one as Europe/Berlin") from error
         return value
 
     ready_file: Path | None = None

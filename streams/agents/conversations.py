@@ -1,5 +1,6 @@
 """The two agents of the conversations worker: webhooks to events; events and commands to state."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,6 +54,10 @@ def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -
                 await stream.ack(finished)
 
 
+class LeaseOverError(RuntimeError):
+    """The batch took longer than the session: another worker may own the partition by now."""
+
+
 @dataclass(slots=True)
 class StateKeeper:
     """Works on whole batches. Events first, then the changelog and what is handed on, then (by the
@@ -64,6 +69,10 @@ class StateKeeper:
     outbox: Outbox
     open_partition: OpenPartition
     end_of_events: EndOfEvents
+    lease_seconds: float
+    """The group's session: a worker that was stopped longer (SIGSTOP, a frozen machine) must not
+    write to the changelog, where the last write wins."""
+    monotonic: Callable[[], float] = time.monotonic
     _partitions: dict[int, ConversationPartition] = field(default_factory=dict)
     _held: dict[int, list[tuple[Any, int]]] = field(default_factory=dict)
     """Batches of commands, and the end of the events when each was read: what a caller may have
@@ -76,11 +85,12 @@ class StateKeeper:
 
     async def take_events(self, batch: Any) -> list[Any]:
         """Folds a batch. Returns the batches that are done, in the order to acknowledge."""
+        taken_at = self.monotonic()
         partition = await self._partition(batch)
         states = WorkingSet(self.table)
         partition.fold(batch.value, states)
         await self.outbox.flush()
-        await self._keep(states, batch)
+        await self._keep(states, batch, taken_at)
         return [batch, *await self._decide_held(partition, batch)]
 
     async def take_commands(self, batch: Any) -> list[Any]:
@@ -94,17 +104,24 @@ class StateKeeper:
         held, done = self._held.get(batch.message.partition, []), []
         while held and partition.is_caught_up and partition.position >= held[0][1]:
             waiting = held.pop(0)[0]
+            taken_at = self.monotonic()
             states = WorkingSet(self.table)
             deciding = Deciding(partition, states)
             deciding.decide(waiting.value)
             await self.outbox.flush()
             deciding.hand_on()
-            await self._keep(states, waiting)
+            await self._keep(states, waiting, taken_at)
             done.append(waiting)
         return done
 
-    async def _keep(self, states: WorkingSet, batch: Any) -> None:
+    async def _keep(self, states: WorkingSet, batch: Any, taken_at: float) -> None:
+        """Raises LeaseOverError: the process ends, and starts again from what was acknowledged."""
         number = batch.message.partition
+        if self.monotonic() - taken_at > self.lease_seconds:
+            raise LeaseOverError(
+                f"a batch of {batch.message.topic}/{number} took longer than the session of "
+                f"{self.lease_seconds:g} s: starting anew, since another worker may own it now"
+            )
         changes = self.table.queue_changelog(states.changes(), self.outbox, number)
         await self.outbox.flush()
         self.table.apply(changes)

@@ -60,7 +60,7 @@ def query_command(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     if chosen is Format.TABLE and answer_format == _SERVER_FORMATS[Format.TABLE]:
-        Console().print(_table(orjson.loads(body)))
+        _show(orjson.loads(body), Console())
     else:
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()
@@ -102,6 +102,20 @@ def _sentence(response: httpx.Response) -> str:
     # ClickHouse lists all it would have taken in place of what it met: pages of it.
     text = re.sub(r"\. Expected one of: .*", "", found["text"], flags=re.DOTALL).rstrip(". ")
     return f"code {code} {found['name'] or ''}: {' '.join(text.split())}"
+
+
+def _show(answer: dict[str, Any], console: Console) -> None:
+    """A grid where its columns fit, else one record below the other."""
+    table = _table(answer)
+    narrowest = sum(len(column["name"]) + 3 for column in answer["meta"]) + 1
+    if narrowest <= console.width:
+        console.print(table)
+        return
+    widest = max((len(column["name"]) for column in answer["meta"]), default=0)
+    for number, row in enumerate(answer["data"], start=1):
+        console.rule(f"{number}", align="left")
+        for column, cell in zip(answer["meta"], row, strict=True):
+            console.print(Text(f"{column['name']:<{widest}}  {'' if cell is None else cell}"))
 
 
 def _table(answer: dict[str, Any]) -> Table:

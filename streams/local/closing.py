@@ -55,6 +55,7 @@ async def _drain(pipeline: Pipeline) -> None:
     except (TimeoutError, NotCaughtUpError, KafkaError, OSError):
         left = looked[-1].unread + looked[-1].unarchived if looked else "an unknown number of"
         pipeline.screen.note(
-            f"{left} records had not reached the archive, and the embedded broker forgets them: "
-            "a provider sends again only what was not answered 2xx"
+            f"{left} records had not reached the archive, and the embedded broker forgets them: of "
+            "restored ones the archive keeps its older copy; of new ones a provider sends again "
+            "only what was not answered 2xx"
         )

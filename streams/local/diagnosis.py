@@ -18,8 +18,9 @@ State = Literal["ok", "note", "wrong"]
 """`note`: worth knowing, and nothing to mend."""
 
 _ANSWER_SECONDS = 15.0
-_MOVES_WITHIN_SECONDS = 2.0
-"""A reader that is behind and does not move in this time stands still."""
+_MOVES_WITHIN_SECONDS = 7.0
+"""A reader that is behind and does not move in this time stands still. Longer than a worker takes
+to be started again on the embedded broker."""
 
 _READ_BY = {CONVERSATIONS_GROUP: (WEBHOOKS, EVENTS), HISTORY_GROUP: (EVENTS, FAILURES)}
 

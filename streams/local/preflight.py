@@ -1,5 +1,6 @@
 """What must hold before anything starts. Each fault is one sentence that says what to do."""
 
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import urlsplit
@@ -66,7 +67,8 @@ def gateway_port(settings: Settings) -> Port:
 def check_wheels() -> None:
     """Raises PreflightError where an installed part is missing."""
     for module, part in _WHEELS.items():
-        if find_spec(module) is None:
+        # Faust puts a lazy module without a spec in its place, which find_spec refuses.
+        if module not in sys.modules and find_spec(module) is None:
             raise PreflightError(f"{part} is not installed ({module}): run `make install`")
 
 

@@ -46,7 +46,6 @@ def clickhouse(settings: Settings, port: Port, read_only: Port) -> Service:
         is_ready=_answers(f"{settings.clickhouse_url}/ping"),
         address=f"{settings.clickhouse_url}, read only :{read_only.number}",
         environment=as_environment(settings),
-        restarts=False,
     )  # fmt: skip
 
 

@@ -75,13 +75,18 @@ def _quirks(settings: Settings) -> Quirks | None:
     return Quirks(kafka.EMBEDDED_FETCH_WAIT_MS, ends)
 
 
+def session_seconds(settings: Settings) -> float:
+    """How long this worker may be silent before its partitions go to another."""
+    return settings.kafka_session_seconds or (4.0 if settings.embedded else 60.0)
+
+
 def _timeouts(settings: Settings) -> dict[str, Any]:
     """The embedded broker answers a group join only after half the session timeout (measured):
     30 s at Faust's defaults, 2 s with four. On a broker of one's own Faust's defaults stand.
     """
-    session = settings.kafka_session_seconds or (4.0 if settings.embedded else None)
-    if session is None:
+    if settings.kafka_session_seconds is None and not settings.embedded:
         return {}
+    session = session_seconds(settings)
     return {
         "broker_session_timeout": session,
         "broker_heartbeat_interval": session / 4,

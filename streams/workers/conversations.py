@@ -17,7 +17,7 @@ from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
 from streams.log_positions import ends_now
 from streams.settings import Settings
-from streams.workers.app import make_app
+from streams.workers.app import make_app, session_seconds
 
 
 async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
@@ -60,7 +60,11 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
         settings, directory, Outbox(producer, partitions=settings.partitions), log, _now
     )
     add_normaliser_agent(app, settings, normaliser)
-    add_state_agent(app, settings, StateKeeper(table, outbox, open_partition, end_of_events))
+    add_state_agent(
+        app,
+        settings,
+        StateKeeper(table, outbox, open_partition, end_of_events, session_seconds(settings)),
+    )
     return app
 
 

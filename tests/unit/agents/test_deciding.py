@@ -1,5 +1,6 @@
 """Commands decided, in the order of writing that a crash may cut anywhere."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import pytest
 from schemas import commands, data, events
 from schemas.base import to_milliseconds
 from schemas.ids import event_id, profile_event_id
-from streams.agents.conversations import StateKeeper
+from streams.agents.conversations import LeaseOverError, StateKeeper
 from streams.agents.deciding import Deciding
 from streams.agents.outbox import Outbox, partition_of
 from streams.agents.partition import ConversationPartition
@@ -79,7 +80,9 @@ class Place:
         self.partition = ConversationPartition(
             self.settings, Rules(), self.written, "log", lambda: NOW, position=0, catch_up_to=0
         )
-        self.keeper = StateKeeper(self.table, self.written, self._open, self._end)
+        self.keeper = StateKeeper(
+            self.table, self.written, self._open, self._end, lease_seconds=10.0
+        )
 
     async def _open(self, _: int) -> ConversationPartition:
         return self.partition
@@ -229,3 +232,18 @@ async def test_commands_wait_for_the_events_that_were_written_before_they_were_r
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def test_a_worker_that_was_frozen_over_a_batch_leaves_the_changelog_to_its_successor() -> None:
+    """Invariant 4: in the changelog the last write wins, so a late one would undo a newer state."""
+    place = Place()
+    moments = iter([100.0, 100.0 + place.keeper.lease_seconds + 1])
+    place.keeper.monotonic = lambda: next(moments)
+    heard = message(events.MessageReceived, "m1")
+    batch = SimpleNamespace(
+        message=SimpleNamespace(topic="dm.events.v1", partition=NUMBER),
+        value=[SimpleNamespace(offset=0, value=heard.to_json(), key=b"", headers=[])],
+    )
+    with pytest.raises(LeaseOverError, match=f"dm.events.v1/{NUMBER}"):
+        asyncio.run(place.keeper.take_events(batch))
+    assert not place.table.data
