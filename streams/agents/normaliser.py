@@ -22,6 +22,8 @@ from streams.settings import Settings
 
 UNASSIGNED = "unassigned"
 """The profile of events whose body names no account. They are kept; nobody owns them."""
+_NOBODY = frozenset({"", "0"})
+"""No account, or the "0" that the Test button of Meta's dashboard sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class Normaliser:
     def _write_event(
         self, record: Any, provider: Provider, event: Event, origin: str, delivery: str | None
     ) -> None:
-        reference = event.profileid
+        reference = "" if event.profileid in _NOBODY else event.profileid
         known = self.directory.get(account_key(provider, reference)) if reference else None
         if reference and known is None and not self.settings.auto_register:
             self._fail(record, _UNKNOWN.format(provider, reference), "unknown_account")

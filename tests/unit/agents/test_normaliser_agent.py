@@ -141,6 +141,15 @@ def test_a_body_that_names_no_account_is_kept_under_nobody_and_registers_nobody(
     assert not box.of(ACCOUNTS)
 
 
+def test_the_test_button_of_the_dashboard_registers_nobody() -> None:
+    box = Box()
+    normaliser(box).handle([record(body(page="0"))])
+    assert [(event.type, event.profileid) for event in box.events()] == [
+        ("dm.message.received.v1", UNASSIGNED)
+    ]
+    assert not box.of(ACCOUNTS)
+
+
 def test_a_record_without_the_gateways_headers_is_a_failure_that_keeps_its_bytes() -> None:
     """Invariant 2."""
     box = Box()
