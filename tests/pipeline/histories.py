@@ -69,7 +69,8 @@ def _message(draw: st.DrawFn, profile: str) -> Envelope:
         kind = events.MessageSent
         content["origin"] = draw(st.sampled_from(["elsewhere", "auto", "api"]))
         content["command_id"] = draw(st.sampled_from([None, f"command {message_id}"]))
-    name = _id(envelope, "message", message_id)
+    body["provider"] = draw(st.sampled_from(["meta", "meta", "ayrshare"]))
+    name = event_id(body["provider"], "page", "message", envelope["subject"], message_id)
     return kind(id=name, data=data.Message(**body, **content), **envelope)
 
 
