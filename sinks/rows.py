@@ -62,14 +62,15 @@ EVENT_LOG = Columns(
 EVENTS = Columns(
     "events",
     ("profile_id", "conversation_id", "message_id", "slot", "event_id", "version", "kind",
-     "platform", "provider", "account_id", "correspondent_id", "command_id", "occurred_at", "received_at",
-     "logged_at", "is_backfilled", "is_standby", "is_time_estimated", "is_unreadable",
-     "text", "attachments", "origin", "party", "person_id", "emoji", "watermark_at",
-     "correlation_id", "causation_id", "details"),
+     "platform", "provider", "account_id", "correspondent_id", "command_id", "occurred_at",
+     "received_at", "logged_at", "is_backfilled", "is_standby", "is_time_estimated",
+     "is_unreadable", "text", "attachments", "origin", "party", "person_id", "emoji",
+     "watermark_at", "correlation_id", "causation_id", "details"),
     ("String", "String", "String", "String", "String", "UInt64", "String",
-     "String", "String", "String", "String", "String", _TIME, _TIME,
-     _TIME, "Bool", "Bool", "Bool", "Bool", "String", "String", "String", "String",
-     "String", "String", _TIME, "String", "String", "String"),
+     "String", "String", "String", "String", "String", _TIME,
+     _TIME, _TIME, "Bool", "Bool", "Bool",
+     "Bool", "String", "String", "String", "String", "String", "String",
+     _TIME, "String", "String", "String"),
 )  # fmt: skip
 
 FAILURE_LOG = Columns(
