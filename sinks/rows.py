@@ -61,15 +61,16 @@ EVENT_LOG = Columns(
 
 EVENTS = Columns(
     "events",
-    ("profile_id", "conversation_id", "message_id", "event_id", "version", "kind", "platform",
-     "provider", "account_id", "correspondent_id", "command_id", "occurred_at", "received_at",
-     "logged_at", "is_backfilled", "is_standby", "is_time_estimated", "is_unreadable",
-     "text", "attachments", "origin", "party", "person_id", "emoji", "watermark_at",
-     "correlation_id", "causation_id", "details"),
-    ("String", "String", "String", "String", "UInt64", "String", "String",
-     "String", "String", "String", "String", _TIME, _TIME,
-     _TIME, "Bool", "Bool", "Bool", "Bool", "String", "String", "String", "String",
-     "String", "String", _TIME, "String", "String", "String"),
+    ("profile_id", "conversation_id", "message_id", "slot", "event_id", "version", "kind",
+     "platform", "provider", "account_id", "correspondent_id", "command_id", "occurred_at",
+     "received_at", "logged_at", "is_backfilled", "is_standby", "is_time_estimated",
+     "is_unreadable", "text", "attachments", "origin", "party", "person_id", "emoji",
+     "watermark_at", "correlation_id", "causation_id", "details"),
+    ("String", "String", "String", "String", "String", "UInt64", "String",
+     "String", "String", "String", "String", "String", _TIME,
+     _TIME, _TIME, "Bool", "Bool", "Bool",
+     "Bool", "String", "String", "String", "String", "String", "String",
+     _TIME, "String", "String", "String"),
 )  # fmt: skip
 
 FAILURE_LOG = Columns(
@@ -137,7 +138,7 @@ def event_columns(
             head: Row = ("", UNREADABLE, "", "", 0, 0)
         else:
             happened += row
-            head = (row[3], event_type, row[0], row[1], row[11], row[12])
+            head = (row[4], event_type, row[0], row[1], row[12], row[13])
         logged += (
             log, topic, record.partition, record.offset, *head, record.timestamp_ms,
             record.key or b"", value,
@@ -157,18 +158,22 @@ def _event(value: bytes, logged_ms: int) -> tuple[str, Row]:
     data: dict[str, Any] = event["data"]
     take = data.pop
     received_ms = milliseconds(event["receivedat"])
+    message_id = take("message_id", "")
     command_id = take("command_id", "")
     backfilled = take("backfilled", False)
     watermark = take("watermark_at", None)
     attachments = take("attachments", None)
     event_type: str = event["type"]
+    event_id: str = event["id"]
+    kind = _kind(event_type)
     row = (
         event["profileid"],
         event.get("subject", ""),
-        take("message_id", ""),
-        event["id"],
+        message_id,
+        "" if kind in _MESSAGES and message_id else event_id,
+        event_id,
         version(command_id=command_id, backfilled=backfilled, received_ms=received_ms, value=value),
-        _kind(event_type),
+        kind,
         event.get("platform", ""),
         take("provider", ""),
         take("account_id", ""),
@@ -200,6 +205,9 @@ def _kind(event_type: str) -> str:
     """`dm.message.received.v1` -> `message.received`."""
     return event_type.removeprefix("dm.").rpartition(".v")[0] or event_type
 
+
+# Two providers tell of one message under two ids; its place in the conversation is one.
+_MESSAGES = frozenset({"message.received", "message.sent"})
 
 _PYTHON_TYPES: dict[str, type] = {"String": str, "UInt64": int, _TIME: int, "Bool": bool}
 _EXPECTED = tuple(_PYTHON_TYPES[name] for name in EVENTS.types)

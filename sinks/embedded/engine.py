@@ -49,11 +49,14 @@ class Connection:
     def apply(self, settings: Mapping[str, str]) -> None:
         """Sets settings for what follows on this connection."""
         if settings:
-            changes = ", ".join(f"`{name}` = {quoted(value)}" for name, value in settings.items())
-            self.query(f"SET {changes}".encode())
+            changes = (f"{name_of(name)} = {quoted(value)}" for name, value in settings.items())
+            self.query(f"SET {', '.join(changes)}".encode())
+
+    def reset(self, setting: str) -> None:
+        self.query(f"SET {name_of(setting)} = DEFAULT".encode())
 
     def use(self, database: str) -> None:
-        self.query(f"USE `{database.replace('`', '``')}`".encode())
+        self.query(f"USE {name_of(database)}".encode())
 
     def query(
         self,
@@ -142,6 +145,12 @@ def _statistics(result: Any, size: int) -> Statistics:
         result_bytes=size,
         elapsed=result.elapsed(),
     )
+
+
+def name_of(text: str) -> str:
+    """A ClickHouse identifier, whatever characters it has."""
+    escaped = text.replace("\\", "\\\\").replace("`", "\\`")
+    return f"`{escaped}`"
 
 
 def quoted(value: str) -> str:

@@ -118,22 +118,11 @@ class Guard:
         if about is not None:
             self._check_table([part.strip("`") for part in about.groups() if part])
             return
-        self._walk(_parsed(connection, text), parent="")
+        for node, parent in _nodes(_parsed(connection, text)):
+            self._check_node(node, parent)
 
-    def _walk(self, node: Any, parent: str) -> None:
-        if isinstance(node, list):
-            for child in node:
-                self._walk(child, parent)
-            return
-        if not isinstance(node, dict):
-            return
-        kind = node.get("type")
-        if kind is not None:
-            self._check_node(kind, node, parent)
-        for key, child in node.items():
-            self._walk(child, key)
-
-    def _check_node(self, kind: str, node: dict[str, Any], parent: str) -> None:
+    def _check_node(self, node: dict[str, Any], parent: str) -> None:
+        kind = node["type"]
         if kind not in vocabulary.NODES:
             raise _refused(f"{_words(kind)}")
         if node.get("out_file") is not None:
@@ -184,6 +173,20 @@ class Guard:
             raise _denied(f"database {database[:60]}")
 
 
+def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every node, with the name under which its parent has it. Not recursive: a statement may be
+    nested deeper than Python's stack."""
+    waiting = [(tree, "")]
+    while waiting:
+        item, parent = waiting.pop()
+        if isinstance(item, list):
+            waiting.extend((child, parent) for child in item)
+        elif isinstance(item, dict):
+            if "type" in item:
+                yield item, parent
+            waiting.extend((child, key) for key, child in item.items())
+
+
 def _is_readable(database: str) -> bool:
     return database.endswith(_READABLE_SUFFIX) or database in _SCHEMA_DATABASES
 
@@ -215,7 +218,10 @@ def _parsed(connection: Connection, text: str) -> Any:
         if "parseQueryToJSON" in text:
             raise _refused("a statement of this kind") from error
         raise EngineError(error.code, text) from error
-    return orjson.loads(tree)
+    try:
+        return orjson.loads(tree)
+    except orjson.JSONDecodeError as error:  # deeper than its 1,024 levels
+        raise refusal(167, "TOO_DEEP_AST", "The statement is nested too deep.") from error
 
 
 def _words(kind: str) -> str:
@@ -224,18 +230,6 @@ def _words(kind: str) -> str:
         return "a SETTINGS clause or SET"
     words = re.findall(r"[A-Z][a-z]+", kind.removesuffix("Query"))
     return " ".join(words).upper() or kind[:60]
-
-
-def names(node: Any) -> Iterator[str]:
-    """Every node type in a tree; for tests of the list."""
-    if isinstance(node, dict):
-        if "type" in node:
-            yield node["type"]
-        for child in node.values():
-            yield from names(child)
-    elif isinstance(node, list):
-        for child in node:
-            yield from names(child)
 
 
 def _refused(what: str) -> EngineError:

@@ -87,7 +87,7 @@ class Port:
         try:
             await asyncio.wait({running, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not running.done():
-                await asyncio.to_thread(self.engine.cancel, call.query_id)
+                await asyncio.to_thread(self.engine.cancel, call.tag)
             return await running
         finally:
             gone.cancel()
@@ -96,7 +96,6 @@ class Port:
         headers = self._headers(call.query_id) | {
             "X-ClickHouse-Format": answer.output_format,
             "Content-Type": content_type(answer.output_format),
-            "X-ClickHouse-Summary": _summary(answer.statistics),
         }
         if answer.stream is not None:
             tag = secrets.token_hex(8)
@@ -104,6 +103,7 @@ class Port:
             if call.content_encoding and not call.packed_blocks:
                 headers["Content-Encoding"] = call.content_encoding
             return StreamingResponse(self._pieces(call, answer.stream, tag), headers=headers)
+        headers["X-ClickHouse-Summary"] = _summary(answer.statistics)
         data = answer.data
         if call.packed_blocks:
             data = compression.pack_blocks(data)
@@ -132,7 +132,7 @@ class Port:
             whole = True
         finally:
             if not whole:
-                self.workers.submit(self.engine.cancel, call.query_id)
+                self.workers.submit(self.engine.cancel, call.tag)
             self.workers.submit(stream.close)
 
     def _error(self, error: EngineError, query_id: str) -> Response:

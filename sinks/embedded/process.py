@@ -44,6 +44,7 @@ def serve(data: Path, *, host: str, port: int, read_only_port: int) -> None:
             stack.enter_context(_listener(host, number)) for number in (port, read_only_port)
         ]
         _keep_scratch_inside(data)
+        os.environ["TZ"] = "UTC"  # so `today()` is the same day here and on a server
         confined = confine(data.resolve())
         clean = asyncio.run(_serve(data, host, listeners, confined=confined))
     if not clean:

@@ -30,6 +30,9 @@ class Call:
     database: str
     default_format: str
     query_id: str
+    """As the client named it; it need not be unique."""
+    tag: str
+    """Ours, unique: by it the statement is found among those that run."""
     session_id: str
     session_timeout: float
     """Seconds."""
@@ -80,6 +83,7 @@ def take_apart(
             headers.get("x-clickhouse-format") or values.get("default_format") or "TabSeparated"
         ),
         query_id=values.get("query_id") or str(uuid.uuid4()),
+        tag=uuid.uuid4().hex,
         session_id=values.get("session_id", ""),
         session_timeout=_seconds(values.get("session_timeout", "60")),
         session_must_exist=values.get("session_check") == "1",

@@ -21,9 +21,16 @@ from sinks.embedded.sessions import Sessions
 # `async_insert` is on by default since 26.x and breaks deduplication on retry (measured).
 _DEFAULTS = {"async_insert": "0", "implicit_select": "0"}
 
+
+def _analyst_memory() -> int:
+    """Bytes for one statement: an eighth of the machine, as four may run beside the sink."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(512 * 1024**2, min(4 * 1024**3, machine // 8))
+
+
 _ANALYST_LIMITS = {
     "max_execution_time": "60",
-    "max_memory_usage": str(4 * 1024**3),
+    "max_memory_usage": str(_analyst_memory()),
     "max_result_rows": "1000000",
     "max_result_bytes": str(512 * 1024**2),
     "max_threads": str(max(1, (os.cpu_count() or 2) // 2)),  # the sink keeps the other half
@@ -113,11 +120,13 @@ class Runner(BaseRunner):
         self, call: Call, parsed: statement.Insert | statement.Query, stack: ExitStack
     ) -> Connection:
         settings = _DEFAULTS | dict(call.settings)
-        if isinstance(parsed, statement.Query) and parsed.is_select:
-            settings["log_comment"] = call.query_id
-        if call.is_get:
-            settings["readonly"] = "2"  # as ClickHouse: a GET changes nothing
+        is_select = isinstance(parsed, statement.Query) and parsed.is_select
+        if is_select:
+            settings["log_comment"] = call.tag
         if call.session_id:
+            # A session that was made read-only could not be made writable again.
+            if call.is_get and not is_select:
+                raise refusal(164, "READONLY", "Cannot execute query in readonly mode: use POST.")
             connection = stack.enter_context(
                 self._sessions.connection(
                     call.session_id,
@@ -127,6 +136,8 @@ class Runner(BaseRunner):
                 )
             )
         else:
+            if call.is_get:
+                settings["readonly"] = "2"  # as ClickHouse: a GET changes nothing
             connection = stack.enter_context(_fresh(self._engine))
             connection.apply(settings)
         if call.database:
@@ -157,7 +168,7 @@ class ReadOnlyRunner(BaseRunner):
         connection.apply(
             {"implicit_select": "0", "allow_introspection_functions": "0", "allow_ddl": "0"}
             | self._settings(call)
-            | {"log_comment": call.query_id}
+            | {"log_comment": call.tag}
         )
         connection.use(self._guard.database(call.database))
         connection.apply({"readonly": "1"})  # last: from here on no setting can be changed

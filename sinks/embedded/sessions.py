@@ -38,7 +38,7 @@ class Sessions:
         session = self._take(session_id, timeout, must_exist=must_exist)
         try:
             for name in session.brought - settings.keys():
-                session.connection.query(f"SET `{name}` = DEFAULT".encode())
+                session.connection.reset(name)
             session.brought = set(settings)
             session.connection.apply(settings)
             yield session.connection

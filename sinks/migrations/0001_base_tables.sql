@@ -28,14 +28,16 @@ PARTITION BY _log
 ORDER BY (_log, _topic, _partition, _offset)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
--- One row per (profile_id, event_id) under FINAL, from any incarnation of the log. Of several
--- copies of one happening the highest `version` stays, so neither order nor repetition matters.
--- conversation_id and message_id stand in the key for the views' sake: both follow from the event.
+-- One row per (profile_id, event_id) under FINAL, from any incarnation of the log, and one per
+-- message even where several providers tell of it. Of several copies the highest `version` stays,
+-- so neither order nor repetition matters. conversation_id and message_id stand in the key for the
+-- views' sake: both follow from the event.
 CREATE TABLE IF NOT EXISTS ${database}.events ${on_cluster}
 (
     profile_id String,
     conversation_id String,
     message_id String COMMENT 'The platform''s id of the message it is about; empty where it is about none',
+    slot String COMMENT 'Which happening of the message or conversation: empty for the message itself, else the event''s id',
     event_id String,
     version UInt64 COMMENT 'Which of several copies is kept: see sinks/rows.py',
     kind LowCardinality(String) COMMENT 'The type without dm. and the version: message.received',
@@ -70,7 +72,7 @@ CREATE TABLE IF NOT EXISTS ${database}.events ${on_cluster}
     reason LowCardinality(String) DEFAULT JSONExtractString(details, 'reason')
 )
 ENGINE = ${replicated}ReplacingMergeTree(version)
-ORDER BY (profile_id, conversation_id, message_id, event_id)
+ORDER BY (profile_id, conversation_id, message_id, slot)
 SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1;
 
 -- One row per record of dm.failures.v1.

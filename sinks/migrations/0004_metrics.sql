@@ -13,14 +13,15 @@ CREATE OR REPLACE VIEW ${analytics}.messages_daily ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT
-    toDate(message.7, 'UTC') AS day,
+    toDate(occurred_at, 'UTC') AS day,
     profile_id,
-    message.2 AS platform,
-    countIf(message.1 = 'message.received') AS received_count,
-    countIf(message.1 = 'message.sent') AS sent_count,
-    countIf(message.1 = 'message.sent' AND message.15 = 'auto') AS auto_sent_count,
-    countIf(message.9) AS backfilled_count
-FROM ${database}.message_states
+    platform,
+    countIf(kind = 'message.received') AS received_count,
+    countIf(kind = 'message.sent') AS sent_count,
+    countIf(kind = 'message.sent' AND origin = 'auto') AS auto_sent_count,
+    countIf(is_backfilled) AS backfilled_count
+FROM ${database}.events FINAL
+WHERE slot = '' AND kind IN ('message.received', 'message.sent')
 GROUP BY day, profile_id, platform;
 
 CREATE OR REPLACE VIEW ${analytics}.waiting_conversations ${on_cluster}

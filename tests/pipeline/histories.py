@@ -69,7 +69,8 @@ def _message(draw: st.DrawFn, profile: str) -> Envelope:
         kind = events.MessageSent
         content["origin"] = draw(st.sampled_from(["elsewhere", "auto", "api"]))
         content["command_id"] = draw(st.sampled_from([None, f"command {message_id}"]))
-    name = _id(envelope, "message", message_id)
+    body["provider"] = draw(st.sampled_from(["meta", "meta", "ayrshare"]))
+    name = event_id(body["provider"], "page", "message", envelope["subject"], message_id)
     return kind(id=name, data=data.Message(**body, **content), **envelope)
 
 
@@ -102,7 +103,7 @@ def _receipt(draw: st.DrawFn, profile: str) -> Envelope:
     envelope, body = draw(_common(profile))
     by = draw(_PARTIES)
     kind = draw(st.sampled_from([events.MessageRead, events.MessageDelivered]))
-    if draw(st.booleans()):
+    if draw(st.sampled_from([True, False, False])):
         message_id = draw(_MESSAGE_IDS)
         name = _id(envelope, kind.__name__, by, message_id)
         return kind(id=name, data=data.Receipt(**body, message_id=message_id, by=by), **envelope)
@@ -161,6 +162,7 @@ def histories(profile: str) -> st.SearchStrategy[list[Envelope]]:
         _message(profile),
         _message(profile),
         _change(profile),
+        _receipt(profile),
         _receipt(profile),
         _state(profile),
         _limit(profile),

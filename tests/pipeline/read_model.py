@@ -14,8 +14,9 @@ WEEK = 7 * 86_400
 
 
 def winners(events: Iterable[Envelope]) -> list[Any]:
-    """One copy of each happening: ours before an echo, live before backfilled, then the first."""
-    best: dict[tuple[str, str], tuple[Any, Envelope]] = {}
+    """One copy of each happening, and of each message if two providers tell of it: ours before an
+    echo, live before backfilled, then the first."""
+    best: dict[tuple[str, ...], tuple[Any, Envelope]] = {}
     for event in events:
         body: Any = event.data  # type: ignore[attr-defined]
         preference = (
@@ -24,7 +25,9 @@ def winners(events: Iterable[Envelope]) -> list[Any]:
             -event.receivedat.timestamp(),
             crc32(event.to_json()) & 0xFFFFF,
         )
-        identity = (event.profileid, event.id)
+        identity: tuple[str, ...] = (event.profileid, event.id)
+        if kind_of(event) in ("message.received", "message.sent"):
+            identity = (event.profileid, event.subject or "", body.message_id)
         if identity not in best or preference > best[identity][0]:
             best[identity] = (preference, event)
     return [event for _, event in best.values()]
@@ -192,7 +195,11 @@ def _thread_control(conversation: Conversation) -> str:
             elif (
                 kind == "thread.control_gained"
                 or (kind == "message.sent" and event.data.command_id)
-                or (kind == "message.received" and not event.data.backfilled)
+                or (
+                    kind == "message.received"
+                    and event.data.provider == "meta"
+                    and not event.data.backfilled
+                )
             ):
                 evidence.append((event.time, event.id, "ours"))
     return max(evidence)[2] if evidence else "unknown"

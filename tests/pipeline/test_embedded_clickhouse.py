@@ -239,6 +239,25 @@ def test_a_get_changes_nothing(embedded_clickhouse: ClickHouse, table: str) -> N
     assert response.headers["x-clickhouse-exception-code"] == "164"
 
 
+def test_a_get_in_a_session_leaves_the_session_as_it_was(
+    embedded_clickhouse: ClickHouse, table: str
+) -> None:
+    url, session = embedded_clickhouse.url, {"session_id": uuid.uuid4().hex}
+    assert httpx.get(url, params=session | {"query": "SELECT 1"}).text == "1\n"
+    refused = httpx.get(url, params=session | {"query": f"DROP TABLE {table}"})
+    assert refused.headers["x-clickhouse-exception-code"] == "164"
+    assert httpx.post(url, params=session, content=f"DROP TABLE {table}").status_code == 200
+    unknown = httpx.post(
+        url, params={"session_id": uuid.uuid4().hex, "session_check": "1"}, content="SELECT 1"
+    )
+    assert unknown.headers["x-clickhouse-exception-code"] == "372"
+
+
+def test_times_are_utc_whatever_the_machine_s_zone(client: Client) -> None:
+    assert client.command("SELECT timezone()") == "UTC"
+    assert client.command("SELECT toString(today())") == datetime.now(UTC).date().isoformat()
+
+
 def test_reads_run_beside_inserts_and_long_reads(
     embedded_clickhouse: ClickHouse, client: Client, table: str
 ) -> None:

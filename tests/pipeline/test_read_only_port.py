@@ -209,6 +209,28 @@ def test_behind_the_guard_the_process_itself_may_not(
         ), response.text
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT " + "(" * 900 + "file('/etc/passwd')" + ")" * 900,
+        "SELECT " + "[" * 300 + "file('/etc/passwd')" + "]" * 300,
+        "SELECT " + "identity(" * 200 + "file('/etc/passwd')" + ")" * 200,
+        "SELECT " + "identity(" * 2000 + "1" + ")" * 2000,
+        "SELECT 1" + "+1" * 100_000 + "+length(file('/etc/passwd'))",
+        "SELECT " + "(SELECT " * 150 + "file('/etc/passwd')" + ")" * 150,
+        "SELECT '" + "x" * 1_000_000 + "', file('/etc/passwd')",
+    ],
+    ids=range(7),
+)
+def test_a_statement_beyond_all_measure_is_refused_as_one(
+    http: httpx.Client, embedded_clickhouse: ClickHouse, sql: str
+) -> None:
+    response = http.post(embedded_clickhouse.read_url, content=sql)
+    # Syntax, too deep, too large, refused: but an answer of ClickHouse's kind.
+    assert response.headers["x-clickhouse-exception-code"] in {"62", "164", "167", "168", "306"}
+    assert "root:" not in response.text
+
+
 def test_the_tree_that_is_checked_is_the_engine_s_own(
     http: httpx.Client, embedded_clickhouse: ClickHouse
 ) -> None:

@@ -43,10 +43,12 @@ def put(client: Client, database: str, batches: list[list[Envelope]]) -> None:
         asyncio.run(archive_of(client, database, uuid.uuid4().hex).insert(0, records))
 
 
-def rows(client: Client, view: str, profile: str) -> list[dict[str, Any]]:
+def rows(client: Client, view: str, profile: str, *, with_nulls: bool) -> list[dict[str, Any]]:
+    """`with_nulls`: as tools ask that follow standard SQL; the views must not depend on it."""
     result = client.query(
         f"SELECT * FROM {view} WHERE profile_id = {{profile:String}}",
         parameters={"profile": profile},
+        settings={"join_use_nulls": int(with_nulls)},
         tz_mode="aware",
     )
     return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
@@ -63,7 +65,7 @@ def _plain(value: Any) -> Any:
 
 
 @settings(
-    max_examples=40,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -79,14 +81,16 @@ def test_any_order_and_any_repetition_give_the_rows_of_the_model(
     at = data.draw(st.integers(0, len(shuffled)))
     put(client, database, [batch for batch in (shuffled[:at], shuffled[at:]) if batch])
 
-    found = rows(client, f"{database}_analytics.messages", profile)
+    with_nulls = data.draw(st.booleans())
+
+    found = rows(client, f"{database}_analytics.messages", profile, with_nulls=with_nulls)
     expected = read_model.messages(history)
     assert {(row["conversation_id"], row["message_id"]) for row in found} == expected.keys()
     for row in found:
         model = expected[row["conversation_id"], row["message_id"]]
         assert chosen(row, model) == model
 
-    told = rows(client, f"{database}_analytics.conversations", profile)
+    told = rows(client, f"{database}_analytics.conversations", profile, with_nulls=with_nulls)
     models = read_model.conversations(history, datetime.now(UTC))
     assert {row["conversation_id"] for row in told} == models.keys()
     for row in told:
