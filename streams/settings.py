@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     # Gateway
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
-    max_body_bytes: int = Field(default=1024 * 1024, ge=1024, le=1024 * 1024)
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1, le=1024 * 1024)
     """At most 1 MiB: the topics take records of four times that."""
     ayrshare_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     """Webhook secrets; several while one rotates, comma separated."""

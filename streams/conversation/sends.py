@@ -158,10 +158,14 @@ def recognised(
 
 
 def _joined(known: OpenSend, told: OpenSend) -> OpenSend:
-    """One command that two workers accepted (one was taken for dead): the later expiry counts."""
-    if (told.until, told.accepted_at) <= (known.until, known.accepted_at):
-        return known
-    return replace(known, accepted_at=told.accepted_at, until=told.until)
+    """One command that two workers accepted (one was taken for dead): the later expiry counts.
+
+    Text and origin are the command's, so they are alike; if they were not, the choice would still
+    not depend on who was told first.
+    """
+    until, accepted_at = max((known.until, known.accepted_at), (told.until, told.accepted_at))
+    text, origin = min((known.text, known.origin), (told.text, told.origin))
+    return replace(known, accepted_at=accepted_at, until=until, text=text, origin=origin)
 
 
 def _has_media(body: data.Message) -> bool:
