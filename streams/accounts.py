@@ -5,8 +5,6 @@ a Faust GlobalTable, since the gateway (no Faust) needs the same (docs/decisions
 """
 
 import asyncio
-from collections.abc import Mapping
-from types import MappingProxyType
 
 import structlog
 from pydantic import ValidationError
@@ -21,17 +19,13 @@ log = structlog.get_logger()
 
 
 class AccountDirectory:
-    """Start it, then ask it. `records` is keyed as `schemas.accounts.account_key` says."""
+    """Start it, then ask it by keys as `schemas.accounts.account_key` makes them."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._records: dict[str, AccountRecord] = {}
         self._consumer = kafka.reader(settings, ACCOUNTS)
         self._following: asyncio.Task[None] | None = None
-
-    @property
-    def records(self) -> Mapping[str, AccountRecord]:
-        return MappingProxyType(self._records)
 
     def get(self, key: str) -> AccountRecord | None:
         return self._records.get(key)

@@ -26,18 +26,6 @@ from tests.unit.simulator.reading import rows_of
 
 RECEIVED = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
-
-def _is_written() -> bool:
-    try:
-        normalise("meta", b"{}", RECEIVED)
-    except NotImplementedError:
-        return False
-    return True
-
-
-# Looks again at each run: the day the normaliser is there, nothing is skipped.
-pytestmark = pytest.mark.skipif(not _is_written(), reason="schemas.webhooks.normalise is not there")
-
 SEEDS = (1, 2, 3)
 
 
