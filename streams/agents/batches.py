@@ -10,18 +10,17 @@ How. Three places where Faust lets itself be told:
   has the attributes of a record; its value is the list of records, its offset the LAST record's.
   All other topics (changelogs: recovery reads them one by one) go the usual way.
 * `app.topic(..., schema=BatchSchema())` hands that list to the agent untouched.
-* `app.transport` makes the consumer. Ours commits, for the batched topics, the highest offset
-  acknowledged. Faust's own way sees the jump between two batches' offsets as a gap and lists every
-  offset in it, the batch's own twice, so that each commit covers one batch only: at two commits a
-  second a busy partition's committed offset falls ever further behind (measured).
+* `app.transport` makes the consumer. Ours keeps, for the batched topics, a ledger of what it
+  delivered: see `BatchConsumer`.
 
-Why the offsets are right (invariant 9). "The highest acknowledged" is right exactly when a
-partition's batches are acknowledged in their order, each after its work is durable. So: one
-sequential stream (`concurrency=1`), `noack()`, `ack` by hand. Gaps in the log (compaction, aborted
-transactions) need no bookkeeping then. tests/pipeline/test_batched_delivery.py kills workers at
-random moments and compares what was committed with what was done.
+Why the offsets are right (invariant 9). A partition's batches are committed in the order of their
+delivery, from the oldest on, each once it is acknowledged. One that vanished on its way holds
+everything behind it back: a stall that lag shows, never a loss. Batches are acknowledged by hand
+(`noack()`, `ack`) after their work is durable. tests/pipeline/test_batched_delivery.py kills
+workers at random moments and compares what was committed with what was done.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +104,48 @@ def batch_consumer(topics: frozenset[str]) -> type[Any]:
     """The consumer that commits what a batched topic has acknowledged."""
 
     class BatchConsumer(driver.Consumer):
+        """Faust's own way of finding the offset to commit sees the jump between two batches'
+        offsets as a gap and lists every offset in it: the committed offset falls ever further
+        behind (measured). Ours needs no gaps, so compaction and aborted transactions are no matter.
+
+        The partitions of `topics` are resumed with the flow, not before it. After a recovery that
+        read something, Faust resumes them, then seeks to the committed offsets, then resumes the
+        flow, which empties the agents' queues: what was fetched meanwhile was thrown away, and what
+        followed it was committed (measured: 30 of 3,000 webhooks lost after a kill).
+        """
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._delivered: dict[TP, deque[Any]] = defaultdict(deque)
+            self._to_resume: set[TP] = set()
+
+        def _to_message(self, tp: TP, record: Any) -> Any:
+            message = super()._to_message(tp, record)
+            if tp.topic in topics:
+                self._delivered[tp].append(message)
+            return message
+
+        async def perform_seek(self) -> None:
+            """What was delivered before will be delivered again, and counts only then."""
+            await super().perform_seek()
+            self._delivered.clear()
+
+        async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+            self._delivered.clear()
+            self._to_resume.clear()
+            await super().on_partitions_revoked(revoked)
+
+        def resume_partitions(self, tps: Iterable[TP]) -> None:
+            wanted = set(tps)
+            batched = {tp for tp in wanted if tp.topic in topics}
+            self._to_resume |= batched
+            super().resume_partitions(wanted - batched)
+
+        def resume_flow(self) -> None:
+            super().resume_partitions(self._to_resume)
+            self._to_resume.clear()
+            super().resume_flow()
+
         async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
             if tp.topic not in topics:
                 await super()._add_gap(tp, offset_from, offset_to)
@@ -112,13 +153,12 @@ def batch_consumer(topics: frozenset[str]) -> type[Any]:
         def _new_offset(self, tp: TP) -> int | None:
             if tp.topic not in topics:
                 return super()._new_offset(tp)
-            acknowledged = self._acked[tp]
-            if not acknowledged:
-                return None
-            newest = max(acknowledged)
-            acknowledged.clear()
+            self._acked[tp].clear()
             self._acked_index[tp].clear()
-            return newest + 1
+            delivered, newest = self._delivered[tp], None
+            while delivered and delivered[0].acked:
+                newest = delivered.popleft().offset + 1
+            return newest
 
     return BatchConsumer
 
