@@ -11,7 +11,7 @@ How. Three places where Faust lets itself be told:
   All other topics (changelogs: recovery reads them one by one) go the usual way.
 * `app.topic(..., schema=BatchSchema())` hands that list to the agent untouched.
 * `app.transport` makes the consumer. Ours keeps, for the batched topics, a ledger of what it
-  delivered: see `BatchConsumer`.
+  delivered: see streams.agents.batch_consumer.
 
 Why the offsets are right (invariant 9). A partition's batches are committed in the order of their
 delivery, from the oldest on, each once it is acknowledged. One that vanished on its way holds
@@ -20,7 +20,6 @@ everything behind it back: a stall that lag shows, never a loss. Batches are ack
 workers at random moments and compares what was committed with what was done.
 """
 
-from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,8 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
+
+from streams.agents.batch_consumer import BatchConsumer
 
 # Enough to make Faust's own cost vanish (below 1 us a record), few enough that one batch is
 # worked on in well below a second and other partitions get their turn.
@@ -100,69 +101,6 @@ def batch_scheduler(topics: frozenset[str], limit: int) -> type[Any]:
     return BatchScheduler
 
 
-def batch_consumer(topics: frozenset[str]) -> type[Any]:
-    """The consumer that commits what a batched topic has acknowledged."""
-
-    class BatchConsumer(driver.Consumer):
-        """Faust's own way of finding the offset to commit sees the jump between two batches'
-        offsets as a gap and lists every offset in it: the committed offset falls ever further
-        behind (measured). Ours needs no gaps, so compaction and aborted transactions are no matter.
-
-        The partitions of `topics` are resumed with the flow, not before it. After a recovery that
-        read something, Faust resumes them, then seeks to the committed offsets, then resumes the
-        flow, which empties the agents' queues: what was fetched meanwhile was thrown away, and what
-        followed it was committed (measured: 30 of 3,000 webhooks lost after a kill).
-        """
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self._delivered: dict[TP, deque[Any]] = defaultdict(deque)
-            self._to_resume: set[TP] = set()
-
-        def _to_message(self, tp: TP, record: Any) -> Any:
-            message = super()._to_message(tp, record)
-            if tp.topic in topics:
-                self._delivered[tp].append(message)
-            return message
-
-        async def perform_seek(self) -> None:
-            """What was delivered before will be delivered again, and counts only then."""
-            await super().perform_seek()
-            self._delivered.clear()
-
-        async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-            self._delivered.clear()
-            self._to_resume.clear()
-            await super().on_partitions_revoked(revoked)
-
-        def resume_partitions(self, tps: Iterable[TP]) -> None:
-            wanted = set(tps)
-            batched = {tp for tp in wanted if tp.topic in topics}
-            self._to_resume |= batched
-            super().resume_partitions(wanted - batched)
-
-        def resume_flow(self) -> None:
-            super().resume_partitions(self._to_resume)
-            self._to_resume.clear()
-            super().resume_flow()
-
-        async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-            if tp.topic not in topics:
-                await super()._add_gap(tp, offset_from, offset_to)
-
-        def _new_offset(self, tp: TP) -> int | None:
-            if tp.topic not in topics:
-                return super()._new_offset(tp)
-            self._acked[tp].clear()
-            self._acked_index[tp].clear()
-            delivered, newest = self._delivered[tp], None
-            while delivered and delivered[0].acked:
-                newest = delivered.popleft().offset + 1
-            return newest
-
-    return BatchConsumer
-
-
 def embedded_consumer(base: type[Any], quirks: Quirks) -> type[Any]:
     """The same for the embedded broker."""
 
@@ -192,7 +130,7 @@ def deliver_in_batches(
     """Makes `app` deliver `topics` in batches of up to `limit` records of one partition."""
     conf: Any = app.conf  # its setters are made by decorators that hide their types
     conf.ConsumerScheduler = batch_scheduler(topics, limit)
-    consumer = batch_consumer(topics)
+    consumer = type("Consumer", (BatchConsumer,), {"batched": topics})
     transport: Any = type("BatchTransport", (driver.Transport,), {})
     transport.Consumer = embedded_consumer(consumer, quirks) if quirks else consumer
     app.transport = transport(conf.broker_consumer, app)

@@ -1,7 +1,7 @@
 """A worker for tests of the batched delivery: notes each record it has worked on in a file.
 
-`python -m tests.pipeline.batch_worker FILE TOPIC SEED LIMIT [SEEK_SECONDS]`, settings by environment.
-It keeps the newest offset of each partition in a table, so that it has a state to recover. With
+`python -m tests.pipeline.batch_worker FILE TOPIC SEED LIMIT [SEEK_SECONDS]`, settings by
+environment. It keeps the newest offset of each partition in a table: a state to recover. With
 SEEK_SECONDS the seek that follows a recovery takes so much longer.
 """
 

@@ -111,11 +111,19 @@ def test_nothing_is_fetched_until_the_seek_after_a_recovery_is_done(
     for each, seek_seconds in ((50, 0.0), (100, 0.5)):
         asyncio.run(produce(settings, 200))
         worker = start_worker(settings, path, seed=1, limit=1, seek_seconds=seek_seconds)
-        for _ in until_done(path, each, 30):
-            pass
-        time.sleep(1.5)
-        assert processes.stop(worker) == 0
-        assert asyncio.run(committed(settings)) == dict.fromkeys(range(4), each)
+        assert_done_and_committed(settings, worker, path, each)
+
+
+def assert_done_and_committed(
+    settings: Settings, worker: subprocess.Popen[bytes], path: Path, each: int
+) -> None:
+    """Of each partition every offset up to `each`, and nothing beyond."""
+    for _ in until_done(path, each, 30):
+        pass
+    time.sleep(1.5)
+    assert processes.stop(worker) == 0
+    assert asyncio.run(committed(settings)) == dict.fromkeys(range(4), each)
+    assert all(set(noted(path)[n]) == set(range(each)) for n in range(4))
 
 
 @pytest.mark.faults
