@@ -10,16 +10,14 @@ How. Three places where Faust lets itself be told:
   has the attributes of a record; its value is the list of records, its offset the LAST record's.
   All other topics (changelogs: recovery reads them one by one) go the usual way.
 * `app.topic(..., schema=BatchSchema())` hands that list to the agent untouched.
-* `app.transport` makes the consumer. Ours commits, for the batched topics, the highest offset
-  acknowledged. Faust's own way sees the jump between two batches' offsets as a gap and lists every
-  offset in it, the batch's own twice, so that each commit covers one batch only: at two commits a
-  second a busy partition's committed offset falls ever further behind (measured).
+* `app.transport` makes the consumer. Ours keeps, for the batched topics, a ledger of what it
+  delivered: see streams.agents.batch_consumer.
 
-Why the offsets are right (invariant 9). "The highest acknowledged" is right exactly when a
-partition's batches are acknowledged in their order, each after its work is durable. So: one
-sequential stream (`concurrency=1`), `noack()`, `ack` by hand. Gaps in the log (compaction, aborted
-transactions) need no bookkeeping then. tests/pipeline/test_batched_delivery.py kills workers at
-random moments and compares what was committed with what was done.
+Why the offsets are right (invariant 9). A partition's batches are committed in the order of their
+delivery, from the oldest on, each once it is acknowledged. One that vanished on its way holds
+everything behind it back: a stall that lag shows, never a loss. Batches are acknowledged by hand
+(`noack()`, `ack`) after their work is durable. tests/pipeline/test_batched_delivery.py kills
+workers at random moments and compares what was committed with what was done.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -30,6 +28,8 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
+
+from streams.agents.batch_consumer import BatchConsumer
 
 # Enough to make Faust's own cost vanish (below 1 us a record), few enough that one batch is
 # worked on in well below a second and other partitions get their turn.
@@ -101,28 +101,6 @@ def batch_scheduler(topics: frozenset[str], limit: int) -> type[Any]:
     return BatchScheduler
 
 
-def batch_consumer(topics: frozenset[str]) -> type[Any]:
-    """The consumer that commits what a batched topic has acknowledged."""
-
-    class BatchConsumer(driver.Consumer):
-        async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-            if tp.topic not in topics:
-                await super()._add_gap(tp, offset_from, offset_to)
-
-        def _new_offset(self, tp: TP) -> int | None:
-            if tp.topic not in topics:
-                return super()._new_offset(tp)
-            acknowledged = self._acked[tp]
-            if not acknowledged:
-                return None
-            newest = max(acknowledged)
-            acknowledged.clear()
-            self._acked_index[tp].clear()
-            return newest + 1
-
-    return BatchConsumer
-
-
 def embedded_consumer(base: type[Any], quirks: Quirks) -> type[Any]:
     """The same for the embedded broker."""
 
@@ -152,7 +130,7 @@ def deliver_in_batches(
     """Makes `app` deliver `topics` in batches of up to `limit` records of one partition."""
     conf: Any = app.conf  # its setters are made by decorators that hide their types
     conf.ConsumerScheduler = batch_scheduler(topics, limit)
-    consumer = batch_consumer(topics)
+    consumer = type("Consumer", (BatchConsumer,), {"batched": topics})
     transport: Any = type("BatchTransport", (driver.Transport,), {})
     transport.Consumer = embedded_consumer(consumer, quirks) if quirks else consumer
     app.transport = transport(conf.broker_consumer, app)

@@ -62,10 +62,12 @@ def noted(path: Path) -> dict[int, list[int]]:
     return done
 
 
-def start_worker(settings: Settings, path: Path, seed: int, limit: int) -> subprocess.Popen[bytes]:
+def start_worker(
+    settings: Settings, path: Path, seed: int, limit: int, seek_seconds: float = 0.0
+) -> subprocess.Popen[bytes]:
     return processes.start(
         [sys.executable, "-m", "tests.pipeline.batch_worker",
-         str(path), settings.topic(TOPIC.name), str(seed), str(limit)],
+         str(path), settings.topic(TOPIC.name), str(seed), str(limit), str(seek_seconds)],
         log_file=path.with_suffix(".log"),
         environment={
             "DM_KAFKA": settings.kafka,
@@ -98,6 +100,30 @@ def test_every_record_is_worked_on_in_order_and_then_committed(
     assert processes.stop(worker) == 0
     assert asyncio.run(committed(settings)) == dict.fromkeys(range(4), 1000)
     assert all(noted(path)[n] == list(range(1000)) for n in range(4))
+
+
+def test_nothing_is_fetched_until_the_seek_after_a_recovery_is_done(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """Faust resumes the partitions first, then seeks, then empties the agents' queues: whatever
+    came in between was lost, and what followed it was committed."""
+    path = tmp_path / "notes"
+    for each, seek_seconds in ((50, 0.0), (100, 0.5)):
+        asyncio.run(produce(settings, 200))
+        worker = start_worker(settings, path, seed=1, limit=1, seek_seconds=seek_seconds)
+        assert_done_and_committed(settings, worker, path, each)
+
+
+def assert_done_and_committed(
+    settings: Settings, worker: subprocess.Popen[bytes], path: Path, each: int
+) -> None:
+    """Of each partition every offset up to `each`, and nothing beyond."""
+    for _ in until_done(path, each, 30):
+        pass
+    time.sleep(1.5)
+    assert processes.stop(worker) == 0
+    assert asyncio.run(committed(settings)) == dict.fromkeys(range(4), each)
+    assert all(set(noted(path)[n]) == set(range(each)) for n in range(4))
 
 
 @pytest.mark.faults

@@ -14,12 +14,7 @@ from streams.conversation.outcomes import outcome_of
 from streams.settings import Settings
 from tests.pipeline.talking import Account, Talk, talking
 
-UNPROVEN = pytest.mark.skipif(
-    "DM_TEST_SENDS" not in os.environ,
-    reason="delivery under kills is not proven yet (an answer may stay out after several kills): "
-    "set DM_TEST_SENDS to run it",
-)
-pytestmark = [pytest.mark.pipeline, UNPROVEN]
+pytestmark = pytest.mark.pipeline
 
 SENDS = int(os.environ.get("DM_TEST_SENDS", "400"))
 """10000 takes some minutes."""

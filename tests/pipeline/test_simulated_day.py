@@ -134,11 +134,6 @@ def test_the_archive_says_what_was_meant_message_by_message(running: Running) ->
 
 
 @pytest.mark.faults
-@pytest.mark.skipif(
-    "DM_TEST_KILLS" not in os.environ,
-    reason="after kills in a row a worker sometimes stands still on a partition (open): "
-    "set DM_TEST_KILLS to run it",
-)
 def test_kill_9_of_both_workers_at_random_moments_loses_and_doubles_nothing(
     running: Running,
 ) -> None:

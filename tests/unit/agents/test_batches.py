@@ -1,0 +1,115 @@
+"""What the batched consumer does around a rebalance, without a broker: Faust's own object, with
+only the thread that talks to the broker in its place."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+import pytest
+from faust.types import TP
+
+from streams.agents.batches import RecordBatch, deliver_in_batches
+
+pytestmark = pytest.mark.anyio
+
+BATCHED, OTHER = TP("batched", 0), TP("other", 0)
+
+
+class Record:
+    def __init__(self, offset: int) -> None:
+        self.topic, self.partition, self.offset = BATCHED.topic, BATCHED.partition, offset
+        self.timestamp, self.timestamp_type = 1_795_000_000_000, 0
+
+
+class Thread:
+    """Stands where the broker's thread is."""
+
+    def __init__(self, committed: Mapping[TP, int | None]) -> None:
+        self.offsets = committed
+        self.from_beginning: list[tuple[str, int]] = []
+        self.asked: Any = None
+
+    def assignment(self) -> set[TP]:
+        return set(self.offsets)
+
+    async def seek_to_committed(self) -> Mapping[TP, int | None]:
+        return self.offsets
+
+    async def seek_to_beginning(self, *partitions: Any) -> None:
+        self.from_beginning += [tuple(place) for place in partitions]
+
+    async def getmany(self, partitions: Any, timeout: float) -> dict[TP, list[Any]]:  # noqa: ASYNC109
+        self.asked = partitions
+        await asyncio.sleep(timeout)
+        return {}
+
+
+def consumer(committed: Mapping[TP, int | None]) -> Any:
+    app = faust.App("batches-of-a-test", broker="kafka://127.0.0.1:9", store="memory://")
+    deliver_in_batches(app, frozenset({BATCHED.topic}))
+    made: Any = app.consumer
+    made._thread.thread_loop.close()
+    made._thread = Thread(committed)
+    return made
+
+
+def delivered(made: Any, *offsets: int) -> list[Any]:
+    return [made._to_message(BATCHED, RecordBatch([Record(offset)])) for offset in offsets]
+
+
+async def test_only_what_was_delivered_and_acknowledged_is_committed_from_the_oldest_on() -> None:
+    """Invariant 9."""
+    made = consumer({BATCHED: 3})
+    first, second, third = delivered(made, 3, 4, 5)
+    second.acked = True
+    assert made._new_offset(BATCHED) is None
+    first.acked = True
+    assert made._new_offset(BATCHED) == 5
+    third.acked = True
+    assert made._new_offset(BATCHED) == 6
+    assert made._new_offset(BATCHED) is None
+
+
+@pytest.mark.parametrize("ended_by", ["seek", "revocation"])
+async def test_an_acknowledgement_of_before_a_seek_or_a_rebalance_commits_nothing(
+    ended_by: str,
+) -> None:
+    """Invariant 9: what was dropped on the way is behind it, and comes again."""
+    made = consumer({BATCHED: 3})
+    _dropped, worked_on = delivered(made, 3, 4)
+    if ended_by == "seek":
+        await made.perform_seek()
+    else:
+        await made.on_partitions_revoked({BATCHED})
+    worked_on.acked = True
+    assert made._new_offset(BATCHED) is None
+
+
+@pytest.mark.parametrize("committed", [None, 0])
+async def test_a_partition_with_nothing_committed_is_read_from_its_beginning(
+    committed: int | None,
+) -> None:
+    made = consumer({BATCHED: committed, OTHER: None})
+    await made.perform_seek()
+    assert made._thread.from_beginning == [tuple(BATCHED)]
+
+
+async def test_a_fetch_under_way_does_not_see_its_partitions_being_paused() -> None:
+    """An empty set would mean all partitions to it."""
+    made = consumer({BATCHED: 3})
+    active = {OTHER}
+    fetching = asyncio.create_task(made._getmany(active, 0.01))
+    await asyncio.sleep(0)
+    active.clear()
+    await fetching
+    assert made._thread.asked == {OTHER}
+
+
+async def test_batched_partitions_are_resumed_with_the_flow_and_not_before_it() -> None:
+    made = consumer({BATCHED: 3, OTHER: 3})
+    made.pause_partitions({BATCHED, OTHER})
+    made.resume_partitions({BATCHED, OTHER})
+    assert made._get_active_partitions() == {OTHER}
+    made.resume_flow()
+    assert made._get_active_partitions() == {BATCHED, OTHER}
