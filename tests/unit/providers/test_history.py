@@ -12,6 +12,7 @@ from schemas.ids import event_id
 from streams.providers.ayrshare import history as ayrshare_history
 from streams.providers.history import instant, to_event
 from streams.providers.meta import history as meta_history
+from streams.providers.meta import items as meta_items
 from streams.providers.protocol import (
     ErrorClass,
     HistoryMessage,
@@ -24,6 +25,10 @@ from streams.providers.reading import Reader
 from streams.providers.x import history as x_history
 
 PAGE, IG, PERSON = "233726951928054", "17841449720273509", "5018811078134037"
+
+
+MESSENGER = LinkedAccount("facebook", PAGE)
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 class Table:
@@ -53,6 +58,11 @@ def read(pages: AsyncIterator[HistoryPage]) -> list[HistoryPage]:
     return asyncio.run(run())
 
 
+def meta_pages(table: Table, cursor: str | None = None) -> AsyncIterator[HistoryPage]:
+    source = meta_history.Source(table.reader, "https://g/v1", PAGE, MESSENGER)
+    return meta_history.pages(source, cursor, NOW)
+
+
 def a_meta_message(number: int, **more: Any) -> dict[str, Any]:
     return {
         "id": f"m_{number}",
@@ -69,7 +79,6 @@ CONVERSATION = {
     "updated_time": "2026-04-05T05:27:08+0000",
     "participants": {"data": [{"id": PERSON, "name": "Ana"}, {"id": PAGE, "name": "Shop"}]},
 }
-MESSENGER = LinkedAccount("facebook", PAGE)
 
 
 def test_meta_takes_twenty_of_a_conversation_even_where_more_come() -> None:
@@ -77,7 +86,7 @@ def test_meta_takes_twenty_of_a_conversation_even_where_more_come() -> None:
         conversations=[{"data": [CONVERSATION]}],
         t_1=[{"messages": {"data": [a_meta_message(n) for n in range(30)]}}],
     )
-    (page,) = read(meta_history.pages(table.reader, "https://g/v1", PAGE, MESSENGER))
+    (page,) = read(meta_pages(table))
     assert len(page.messages) == 20
     assert "messages.limit(20)" in table.asked[1][1]["fields"]
     first = page.messages[0]
@@ -98,7 +107,7 @@ def test_meta_asks_for_each_message_where_the_expansion_is_refused() -> None:
         m_1=[refused],
         m_2=[a_meta_message(2)],
     )
-    (page,) = read(meta_history.pages(table.reader, "https://g/v1", PAGE, MESSENGER))
+    (page,) = read(meta_pages(table))
     assert [m.message_id for m in page.messages] == ["m_0", "m_2"]
     assert page.skipped == 1
     assert table.asked[2][1] == {"fields": "messages"}
@@ -107,20 +116,24 @@ def test_meta_asks_for_each_message_where_the_expansion_is_refused() -> None:
 def test_meta_goes_on_by_the_cursor_and_never_by_the_address_with_the_token() -> None:
     more = {"cursors": {"after": "CURSOR"}, "next": "https://g/v1/x?access_token=SECRET"}
     table = Table(
-        conversations=[{"data": [], "paging": more}, {"data": [], "paging": {"cursors": {}}}],
+        conversations=[
+            {"data": [], "paging": more},
+            {"data": [], "paging": {"cursors": {}}},
+            {"data": []},
+        ],
     )
-    assert read(meta_history.pages(table.reader, "https://g/v1", PAGE, MESSENGER)) == []
+    assert read(meta_pages(table)) == []
     assert table.asked[1][1]["after"] == "CURSOR"
 
 
 def test_a_message_of_the_account_s_own_names_the_other_one() -> None:
     item = a_meta_message(1, **{"from": {"id": PAGE}, "to": {"data": [{"id": PERSON}]}})
-    message = meta_history.read_message(item, PAGE, "t_1", [PERSON], {})
+    message = meta_items.read_message(item, PAGE, "t_1", [PERSON], {})
     assert message is not None
     assert (message.by, message.correspondent_id) == ("account", PERSON)
     without_to = {**item, "to": {}}
-    assert meta_history.read_message(without_to, PAGE, "t_1", [PERSON], {}) == message
-    assert meta_history.read_message(without_to, PAGE, "t_1", [PERSON, "9"], {}) is None
+    assert meta_items.read_message(without_to, PAGE, "t_1", [PERSON], {}) == message
+    assert meta_items.read_message(without_to, PAGE, "t_1", [PERSON, "9"], {}) is None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +147,7 @@ def test_a_message_of_the_account_s_own_names_the_other_one() -> None:
     ],
 )
 def test_meta_attachments_tell_their_kind(item: dict[str, Any], expected: tuple[str, Any]) -> None:
-    message = meta_history.read_message(
+    message = meta_items.read_message(
         a_meta_message(1, attachments={"data": [item]}), PAGE, "t_1", [PERSON], {}
     )
     assert message is not None
@@ -145,7 +158,7 @@ def test_meta_attachments_tell_their_kind(item: dict[str, Any], expected: tuple[
 @pytest.mark.parametrize("missing", ["id", "created_time", "from"])
 def test_what_can_t_be_placed_is_passed_over(missing: str) -> None:
     item = {key: value for key, value in a_meta_message(1).items() if key != missing}
-    assert meta_history.read_message(item, PAGE, "t_1", [PERSON], {}) is None
+    assert meta_items.read_message(item, PAGE, "t_1", [PERSON], {}) is None
 
 
 def an_ayrshare_message(number: int, **more: Any) -> dict[str, Any]:
