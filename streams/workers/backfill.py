@@ -21,6 +21,10 @@ from streams.providers.credentials import Credential, CredentialMissingError, Cr
 from streams.providers.protocol import Connector, HistoryPage, HistoryStopped, LinkedAccount
 from streams.settings import Settings
 
+_TOKENS_OF_ONE = frozenset({"ayrshare", "x"})
+"""Whose tokens read one profile's or user's messages, whatever account is asked for. One that
+nobody named for this account is looked at first: another's messages must not become its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Archives:
@@ -34,37 +38,43 @@ class Archives:
         self, request: BackfillRequest, cursor: str | None
     ) -> AsyncGenerator[HistoryPage, None]:
         """Raises HistoryStopped, BackfillRefused, CredentialMissingError."""
-        credential = self._credential(request)
-        if not request.account_id:
-            await self._check_owner(request, credential)
+        credential = await self._credential(request)
         account = LinkedAccount(request.platform, request.account_id)
         async for page in registry.history(
             self.connectors, credential, request.provider, account, cursor
         ):
             yield page
 
-    def _credential(self, request: BackfillRequest) -> Credential:
+    async def _credential(self, request: BackfillRequest) -> Credential:
         known = self.directory.get(account_key(request.provider, request.account_id))
         name = (known.credential if known else None) or request.credential
         try:
-            return self.credentials.find(name, request.provider)
+            credential = self.credentials.find(name, request.provider)
         except CredentialMissingError as missing:
             if name is None:
                 raise
             raise BackfillRefused("credential_missing", str(missing)) from missing
+        if name is None and request.provider in _TOKENS_OF_ONE:
+            if not await self._is_of(request, credential):
+                raise CredentialMissingError(_NOT_KNOWN_AS_ITS_OWN.format(request.provider.upper()))
+        elif not request.account_id and not await self._is_of(request, credential):
+            raise BackfillRefused("wrong_account", _NOT_ITS_OWN)
+        return credential
 
-    async def _check_owner(self, request: BackfillRequest, credential: Credential) -> None:
-        """Ayrshare may name no account; then the credential must be the profile's own, or one
-        profile's messages would be written down as another's."""
+    async def _is_of(self, request: BackfillRequest, credential: Credential) -> bool:
+        """Whether the credential names the account, or (Ayrshare's) the profile."""
         connector = self.connectors.get(request.provider)
         if connector is None:
-            return
+            return False
         health = await connector.verify(credential)
         if health.error is not None:
             raise HistoryStopped(health.error)
+        if health.account_id == request.account_id:
+            return True
         owner = self.directory.get(account_key(request.provider, health.account_id or ""))
-        if owner is None or owner.profileid != request.profileid:
-            raise BackfillRefused("wrong_account", _NOT_ITS_OWN)
+        return request.provider == "ayrshare" and (
+            owner is not None and owner.profileid == request.profileid
+        )
 
 
 def add_backfill(
@@ -102,6 +112,10 @@ def add_backfill(
 
 
 _NOT_ITS_OWN = (
-    "the credential belongs to another profile: set DM_CREDENTIAL_<NAME> with this profile's "
-    "profile_key, and link the account with it (dmstream account link --credential NAME)"
+    "the credential is not known as this profile's: set its profile_key in the credential that the "
+    "account is linked with, and register the profile with its refId (dmstream profile register)"
+)
+_NOT_KNOWN_AS_ITS_OWN = (
+    "no credential: DM_CREDENTIAL_{} is not known as this account's; link the account with one of "
+    "its own (dmstream account link --credential NAME)"
 )

@@ -1,174 +1,25 @@
 """History over the whole route: linked, asked for over real HTTP, on the log, in the archive."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from schemas import events
-from schemas.base import Platform, Provider
-from streams.settings import Settings
+from schemas.data import AutoResponseConfigured
 from tests.conftest import ClickHouse
+from tests.pipeline.linking import DAY, INSTAGRAM, MESSENGER, Way, X, every_way, linkable, linking
 from tests.pipeline.sandbox import digits
-from tests.pipeline.talking import Account, Talk, talking
+from tests.pipeline.talking import Talk
 
 pytestmark = pytest.mark.pipeline
-
-AYRSHARE_PROFILES = 8
-"""Credentials with a Profile-Key of their own: `ay0`, `ay1`, ..."""
 
 
 @pytest.fixture(scope="module")
 def talk(
     broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
-    folder = tmp_path_factory.mktemp("backfill")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-        clickhouse_url=embedded_clickhouse.url,
-        clickhouse_database=embedded_clickhouse.migrated(),
-    )
-    credentials = {
-        f"credential_ay{number}": json.dumps({"token": "a-key", "profile_key": f"key-{number}"})
-        for number in range(AYRSHARE_PROFILES)
-    }
-    workers = ("conversations", "delivery", "history")
-    with talking(settings, folder, *workers, **credentials) as found:
+    with linking(broker, embedded_clickhouse, tmp_path_factory.mktemp("backfill")) as found:
         yield found
-
-
-@dataclass(frozen=True)
-class Way:
-    provider: Provider
-    platform: Platform
-
-
-WAYS = [
-    Way("ayrshare", "facebook"),
-    Way("ayrshare", "instagram"),
-    Way("ayrshare", "x"),
-    Way("meta", "facebook"),
-    Way("meta", "instagram"),
-    Way("x", "x"),
-]
-every_way = pytest.mark.parametrize("way", WAYS, ids=lambda w: f"{w.provider}-{w.platform}")
-MESSENGER, INSTAGRAM, X = Way("meta", "facebook"), Way("meta", "instagram"), Way("x", "x")
-
-_made = iter(range(1_000))
-
-
-@dataclass(frozen=True)
-class Linkable:
-    """An account that the platform has and nobody has linked yet."""
-
-    talk: Talk
-    way: Way
-    account: Account
-    credential: str | None
-
-    def writes(self, person: str, *, by: str = "correspondent", **more: Any) -> dict[str, Any]:
-        made: dict[str, Any] = self.talk.box.post(
-            "write",
-            **{"text": f"hello {digits()}", "quiet": True, **more},
-            provider=self.way.provider,
-            platform=self.way.platform,
-            account_id=self.account.id,
-            correspondent_id=person,
-            by=by,
-        )
-        return made
-
-    def fault(self, kind: str, **more: Any) -> None:
-        self.talk.box.post("faults", kind=kind, on="history", account=self.account.id, **more)
-
-    def activate_and_link(self) -> str:
-        """The id of the link's event."""
-        talk, account = self.talk, self.account
-        talk.change("ActivateMessaging", account, "messaging.activated")
-        return self.link()
-
-    def link(self) -> str:
-        command_id = self.talk.command(
-            "LinkAccount",
-            self.account,
-            provider=self.way.provider,
-            platform=self.way.platform,
-            account_id=self.account.id,
-            credential=self.credential,
-        )
-        linked = self.talk.log.wait_for(
-            lambda e: isinstance(e, events.AccountLinked) and e.causationid == command_id,
-            what="link",
-        )
-        return linked.id
-
-    def backfilled(self, seconds: float = 40.0, count: int = 1) -> events.HistoryBackfilled:
-        """The profile's nth different `history.backfilled`."""
-
-        def told() -> dict[str, events.HistoryBackfilled]:
-            return {
-                event.id: event
-                for event in list(self.talk.log.seen)
-                if isinstance(event, events.HistoryBackfilled)
-                and event.profileid == self.account.id
-            }
-
-        self.talk.running.wait(
-            lambda: len(told()) >= count, seconds, f"backfill {self.talk.running.logs()}"
-        )
-        return list(told().values())[count - 1]
-
-    def messages(self, person: str) -> list[dict[str, Any]]:
-        """The archive's rows, once all that is on the log is in it."""
-        self.talk.running.settled()
-        client = self.talk.running.archive()
-        try:
-            database = self.talk.running.settings.clickhouse_database
-            return list(
-                client.query(
-                    f"SELECT * FROM {database}_analytics.messages WHERE profile_id = {{p:String}}"
-                    " AND correspondent_id = {c:String} ORDER BY occurred_at, message_id",
-                    {"p": self.account.id, "c": person},
-                ).named_results()
-            )
-        finally:
-            client.close()
-
-    def reads(self) -> list[dict[str, Any]]:
-        return [r for r in self.talk.box.get("reads") if r["account_id"] == self.account.id]
-
-
-def linkable(talk: Talk, way: Way) -> Linkable:
-    number = next(_made)
-    account = Account(way.platform, digits(), way.provider)
-    names: dict[str, Any] = {"token": f"token-{number + 1}"}
-    credential: str | None = None
-    if way.provider == "x":
-        credential = f"x{number + 1}"
-    elif way.provider == "ayrshare":
-        key = number % AYRSHARE_PROFILES
-        credential = f"ay{key}"
-        names = {"profile_key": f"key-{key}", "reference": f"ref-{account.id}"}
-    talk.box.post(
-        "accounts",
-        provider=way.provider,
-        platform=way.platform,
-        account_id=account.id,
-        **names,
-    )
-    # Ayrshare's webhooks name a profile by its refId.
-    talk.change("RegisterProfile", account, "profile.registered", reference=names.get("reference"))
-    return Linkable(talk, way, account, credential)
-
-
-DAY = 86_400.0
 
 
 @every_way
@@ -207,3 +58,89 @@ def test_20_messages_before_linking_and_100_after_it_are_120_in_the_archive(
     theirs = {m["message_id"]: m["text"] for m in talk.box.kept(person, by="correspondent")}
     theirs |= {m["message_id"]: m["text"] for m in talk.box.kept(person)}
     assert all(row["text"] == theirs[row["message_id"]] for row in rows)
+
+
+@every_way
+def test_a_message_that_a_webhook_told_of_and_history_brings_again_is_one_message(
+    talk: Talk, way: Way
+) -> None:
+    """Invariant 3."""
+    found, person = linkable(talk, way), digits()
+    talk.change("ActivateMessaging", found.account, "messaging.activated")
+    told = [found.writes(person, quiet=False) for _ in range(3)]
+    talk.running.wait(lambda: len(found.told(events.MessageReceived)) == 3, 20, "webhooks")
+    found.link()
+    assert found.backfilled().data.messages == 3
+    rows = found.messages(person)
+    assert sorted(row["message_id"] for row in rows) == sorted(m["message_id"] for m in told)
+    assert not any(row["is_backfilled"] for row in rows)
+    twice = [
+        e
+        for e in list(talk.log.seen)
+        if isinstance(e, events.MessageReceived) and e.profileid == found.account.id
+    ]
+    live = {e.id for e in twice if not e.data.backfilled}
+    assert live == {e.id for e in twice if e.data.backfilled}
+    assert len(live) == 3
+    (activated,) = found.told(events.ConversationActivated)
+    assert activated.data.rank == 1
+
+
+def test_an_account_that_its_first_webhook_registers_is_asked_for_its_history_too(
+    talk: Talk,
+) -> None:
+    found, person = linkable(talk, MESSENGER), digits()
+    account = talk.account("facebook")
+    for _ in range(2):
+        talk.box.post(
+            "write", provider="meta", platform="facebook", account_id=account.id,
+            correspondent_id=person, text="before", quiet=True, seconds_ago=DAY,
+        )  # fmt: skip
+    talk.somebody_writes(account, person)
+    talk.log.wait_for(
+        lambda e: isinstance(e, events.HistoryBackfilled) and e.profileid == account.id,
+        what="backfill",
+    )
+    backfilled = [
+        e
+        for e in talk.log.seen
+        if isinstance(e, events.MessageReceived) and e.profileid == account.id and e.data.backfilled
+    ]
+    assert len({e.id for e in backfilled}) == 3
+    assert found.told(events.HistoryBackfilled) == []
+
+
+def test_history_is_never_answered_by_itself_and_opens_what_it_should(talk: Talk) -> None:
+    """A minute old, six days old, eight days old, and only the account's own."""
+    found = linkable(talk, INSTAGRAM)
+    fresh, six, eight, own = digits(), digits(), digits(), digits()
+    change = AutoResponseConfigured(active=True)
+    talk.change("ConfigureAutoResponse", found.account, "autoresponse.configured", change=change)
+    found.writes(fresh, seconds_ago=60)
+    found.writes(six, seconds_ago=6 * DAY)
+    found.writes(eight, seconds_ago=8 * DAY)
+    found.writes(own, by="account", seconds_ago=60)
+    found.activate_and_link()
+    assert found.backfilled().data.conversations == 4
+    sent = {person: talk.send(found.account, person) for person in (fresh, six, eight, own)}
+    assert isinstance(talk.outcome(sent[fresh]), events.MessageSent)
+    assert isinstance(talk.outcome(sent[six]), events.MessageSent)
+    assert talk.reason(sent[eight], "send.rejected") == "reply_window_closed"
+    assert talk.reason(sent[own], "send.rejected") == "not_initiated"
+    origins = {e.data.origin for e in found.told(events.SendAccepted)}
+    assert origins == {"api"}
+    assert len(found.told(events.SendAccepted)) == 2
+
+
+def test_messaging_that_is_activated_again_asks_again_where_no_new_link_is_needed(
+    talk: Talk,
+) -> None:
+    """On X; on Facebook and Instagram the new link asks."""
+    found, person = linkable(talk, X), digits()
+    found.activate_and_link()
+    assert found.backfilled().data.messages == 0
+    talk.change("DeactivateMessaging", found.account, "messaging.deactivated")
+    found.writes(person)
+    talk.change("ActivateMessaging", found.account, "messaging.activated")
+    assert found.backfilled(count=2).data.messages == 1
+    assert len(found.messages(person)) == 1
