@@ -16,7 +16,7 @@ from tests.conftest import ClickHouse
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, talking
 
-AYRSHARE_PROFILES = 8
+AYRSHARE_PROFILES = 60
 """Credentials with a Profile-Key of their own: `ay0`, `ay1`, ..."""
 DAY = 86_400.0
 """Seconds."""
