@@ -42,7 +42,7 @@ async def pages(
         yield _read_page(page, account, following if more else params.get("pagination_token"))
         if following is None or not more:
             return
-        params["pagination_token"] = following
+        params = {**params, "pagination_token": following}
 
 
 def _read_page(page: Json, account: LinkedAccount, cursor: str | None) -> HistoryPage:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -126,6 +126,60 @@ def test_meta_goes_on_by_the_cursor_and_never_by_the_address_with_the_token() ->
     assert table.asked[1][1]["after"] == "CURSOR"
 
 
+def listed(*names: str, updated: str = "2026-04-05T05:27:08+0000") -> list[dict[str, Any]]:
+    return [{**CONVERSATION, "id": name, "updated_time": updated} for name in names]
+
+
+def conversation_of(number: int) -> dict[str, Any]:
+    return {"messages": {"data": [a_meta_message(number)]}}
+
+
+def test_meta_goes_on_from_the_page_of_conversations_that_was_being_read() -> None:
+    more = {"cursors": {"after": "NEXT"}, "next": "https://g/v1/x"}
+    table = Table(
+        conversations=[{"data": listed("t_1", "t_2"), "paging": more}, {"data": listed("t_3")}, {}],
+        t_1=[conversation_of(1)],
+        t_2=[conversation_of(2)],
+        t_3=[conversation_of(3)],
+    )
+    cursors = [page.cursor for page in read(meta_pages(table))]
+    began = round((NOW - timedelta(minutes=5)).timestamp() * 1000)
+    # Of the first page the second conversation was the last: after it the next page is begun.
+    assert cursors == [f"{began} ", f"{began} NEXT", f"{began} NEXT"]
+    again = Table(conversations=[{"data": listed("t_3")}, {}], t_3=[conversation_of(3)])
+    (page,) = read(meta_pages(again, cursors[1]))
+    assert again.asked[0][1]["after"] == "NEXT"
+    assert page.cursor == f"{began} NEXT"
+
+
+def test_meta_reads_what_moved_to_the_front_while_it_read_the_rest() -> None:
+    """Somebody writes in `t_9` before its page is reached: it is listed on the first one now."""
+    more = {"cursors": {"after": "NEXT"}, "next": "https://g/v1/x"}
+    moved = listed("t_9", updated="2026-11-22T00:00:10+0000")
+    table = Table(
+        conversations=[
+            {"data": listed("t_1"), "paging": more},
+            {"data": listed("t_2")},
+            {"data": moved + listed("t_1"), "paging": more},
+            {"data": listed("t_2")},
+        ],
+        t_1=[conversation_of(1)],
+        t_2=[conversation_of(2)],
+        t_9=[conversation_of(9)],
+    )
+    pages = read(meta_pages(table))
+    assert [page.messages[0].message_id for page in pages] == ["m_1", "m_2", "m_9"]
+
+
+def test_meta_passes_over_a_conversation_that_can_t_be_had_and_one_of_another_page() -> None:
+    refused = SendError(ErrorClass.BAD_REQUEST, "gone")
+    foreign = {**CONVERSATION, "id": "t_2", "participants": {"data": [{"id": "8"}, {"id": "9"}]}}
+    table = Table(conversations=[{"data": [*listed("t_1"), foreign]}], t_1=[refused, refused])
+    gone, theirs = read(meta_pages(table))
+    assert (gone.messages, gone.skipped) == ((), 1)
+    assert (theirs.messages, theirs.foreign) == ((), 1)
+
+
 def test_a_message_of_the_account_s_own_names_the_other_one() -> None:
     item = a_meta_message(1, **{"from": {"id": PAGE}, "to": {"data": [{"id": PERSON}]}})
     message = meta_items.read_message(item, PAGE, "t_1", [PERSON], {})
@@ -186,6 +240,33 @@ def test_ayrshare_keeps_the_twenty_newest_of_each_conversation() -> None:
     assert [params["status"] for _, params in table.asked] == ["active", "archived"]
 
 
+def ayrshare_pages(
+    table: Table, account: LinkedAccount, cursor: str | None = None
+) -> list[HistoryPage]:
+    return read(ayrshare_history.pages(table.reader, "https://a/messages/it", account, cursor))
+
+
+def test_ayrshare_goes_on_by_status_and_on_x_by_its_cursor() -> None:
+    x = LinkedAccount("x", PAGE)
+    more = {"messages": [], "meta": {"pagination": {"next": "7"}}}
+    table = Table(it=[more, {"messages": []}, {"messages": []}])
+    assert [p.cursor for p in ayrshare_pages(table, x)] == ["active 7", "archived", "archived"]
+    again = Table(it=[{"messages": []}, {"messages": []}])
+    ayrshare_pages(again, x, "active 7")
+    assert [asked.get("next") for _, asked in again.asked] == ["7", None]
+    last = Table(it=[{"messages": []}])
+    ayrshare_pages(last, MESSENGER, "archived")
+    assert [asked["status"] for _, asked in last.asked] == ["archived"]
+
+
+def test_ayrshare_s_messages_of_another_account_are_counted_and_left_out() -> None:
+    theirs = an_ayrshare_message(2, recipientId="another page")
+    table = Table(it=[{"messages": [an_ayrshare_message(1), theirs]}, {"messages": []}])
+    page, _ = ayrshare_pages(table, MESSENGER)
+    assert [m.message_id for m in page.messages] == ["mid-1"]
+    assert page.foreign == 1
+
+
 def test_ayrshare_s_action_is_the_direction_and_tells_whose_account_it_is() -> None:
     sent = an_ayrshare_message(1, action="sent", senderId=PAGE, recipientId=PERSON)
     unnamed = LinkedAccount("facebook", "")
@@ -227,6 +308,18 @@ def test_x_counts_talks_of_more_and_joins_as_passed_over() -> None:
     table = Table(dm_events=[{"data": events, "meta": {"result_count": 3}}])
     (page,) = read(x_history.pages(table.reader, "https://x/2/dm_events", LinkedAccount("x", BOB)))
     assert (len(page.messages), page.skipped) == (1, 2)
+
+
+def test_x_goes_on_by_its_token_and_counts_talks_of_others() -> None:
+    theirs = an_x_event(dm_conversation_id="1-2")
+    table = Table(
+        dm_events=[{"data": [theirs], "meta": {"next_token": "T2"}}, {"data": [an_x_event()]}]
+    )
+    account = LinkedAccount("x", BOB)
+    first, last = read(x_history.pages(table.reader, "https://x/2/dm_events", account, "T1"))
+    assert [asked["pagination_token"] for _, asked in table.asked] == ["T1", "T2"]
+    assert (first.cursor, last.cursor) == ("T2", "T2")
+    assert (first.foreign, first.skipped, len(last.messages)) == (1, 0, 1)
 
 
 def test_x_names_media_by_the_id_that_webhooks_use() -> None:
