@@ -290,19 +290,3 @@ class AutoResponseConfigured(Model):
     active: bool | None = None
     message: str | None = None
     wait_seconds: int | None = Field(default=None, ge=0)
-
-
-class HistoryBackfilled(Model):
-    provider: Provider
-    platform: Platform
-    account_id: str
-    """Empty where the provider names the platform only."""
-    conversations: int = 0
-    messages: int = 0
-    """Messages read: where a worker was killed on the way, some count twice here (and nowhere
-    else)."""
-    skipped: int = 0
-    """Items that are no messages between two, or that could not be placed."""
-    asked_at: Instant | None = None
-    """Which question this answers: when the account was linked or activated, or the command was
-    written."""

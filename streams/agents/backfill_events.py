@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from schemas import data
+from schemas import backfills, data
 from schemas.backfills import BackfillRequest
 from schemas.base import to_milliseconds
 from schemas.events import AccountUnlinked, Event, HistoryBackfilled
@@ -34,7 +34,7 @@ def backfilled(request: BackfillRequest, progress: Progress, at: datetime) -> Ev
     own = profile_event_id(request.profileid, "history_backfilled", request.request_id)
     return HistoryBackfilled(
         **_envelope(request, own, at),
-        data=data.HistoryBackfilled(
+        data=backfills.HistoryBackfilled(
             provider=request.provider,
             platform=request.platform,
             account_id=request.account_id,

@@ -34,7 +34,7 @@ CredentialMissingError where nobody named a credential and the provider has none
 
 AT_ONCE = 4
 """Backfills of one provider that are asking at the same time; those that wait do not count."""
-_CHUNK = 200
+_CHUNK = 100
 """Messages made into events between two turns of the loop: sends share it, and one answer of
 Ayrshare's holds all conversations."""
 
