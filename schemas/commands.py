@@ -80,6 +80,16 @@ class ConfigureAutoResponse(Command):
     change: data.AutoResponseConfigured
 
 
+class BackfillHistory(Command):
+    """Ask the provider for what it still has of an account. Linking and activating do so too."""
+
+    type: Literal["BackfillHistory"] = "BackfillHistory"
+    provider: Provider
+    platform: Platform
+    account_id: str
+    """Empty for a network that the provider linked without naming the account (Ayrshare)."""
+
+
 class ArchiveConversation(Command):
     type: Literal["ArchiveConversation"] = "ArchiveConversation"
     conversation_id: str
@@ -104,6 +114,7 @@ AnyCommand = Annotated[
     | DeactivateMessaging
     | ChangeLimit
     | ConfigureAutoResponse
+    | BackfillHistory
     | ArchiveConversation
     | UnarchiveConversation
     | EraseCorrespondent,

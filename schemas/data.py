@@ -290,11 +290,3 @@ class AutoResponseConfigured(Model):
     active: bool | None = None
     message: str | None = None
     wait_seconds: int | None = Field(default=None, ge=0)
-
-
-class HistoryBackfilled(Model):
-    provider: Provider
-    platform: Platform
-    account_id: str
-    conversations: int = 0
-    messages: int = 0

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
-from schemas import data
+from schemas import backfills, data
 from schemas.envelope import Envelope
 
 
@@ -219,7 +219,7 @@ class HistoryBackfilled(Envelope):
     """What existed before the link was fetched."""
 
     type: Literal["dm.history.backfilled.v1"] = "dm.history.backfilled.v1"
-    data: data.HistoryBackfilled
+    data: backfills.HistoryBackfilled
 
 
 Event = Annotated[

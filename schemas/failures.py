@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["read", "normalise", "register", "state", "command", "deliver", "sink"]
+Stage = Literal["read", "normalise", "register", "state", "command", "deliver", "backfill", "sink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,8 @@ class Failure:
 
     Reasons in use: `unreadable` (not JSON), `not_an_object`, `unknown_shape`, `missing_account`,
     `bad_value`, `unknown_provider`, `unknown_account`, `invalid_event`, `invalid_command`,
-    `reader_fault` (an error of dmstream's own; mend it, then replay).
+    `reader_fault` (an error of dmstream's own; mend it, then replay). Of the stage `backfill`: the
+    classes of `streams.providers.protocol.ErrorClass`, `credential_missing`, `wrong_account`.
     """
 
     stage: Stage

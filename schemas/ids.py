@@ -52,6 +52,9 @@ def profile_event_id(profileid: str, kind: str, *parts: str) -> str:
     | account_linked | provider, platform, account: linked by its first webhook |
     | accepted, rejected, failed, unknown | command id |
     | attempted | command id, number of the attempt |
+    | backfill (a request) | provider, platform, account, the instant that it is due since in ms |
+    | backfill_asked (a request) | command id |
+    | history_backfilled | request id |
     | an event type | command id (and what tells two of one command apart) |
     """
     return _digest("", profileid, kind, *parts)

@@ -15,6 +15,7 @@ OUTBOUND_FACEBOOK = "dm.outbound.facebook.v1"
 OUTBOUND_INSTAGRAM = "dm.outbound.instagram.v1"
 OUTBOUND_X = "dm.outbound.x.v1"
 OUTBOUND_DELAYED = "dm.outbound.delayed.v1"
+BACKFILLS = "dm.backfills.v1"
 ACCOUNTS = "dm.accounts.v1"
 FAILURES = "dm.failures.v1"
 
@@ -50,6 +51,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(OUTBOUND_INSTAGRAM, "conversation_id", "accepted send, JSON", _30_DAYS),
     Topic(OUTBOUND_X, "conversation_id", "accepted send, JSON", _30_DAYS),
     Topic(OUTBOUND_DELAYED, "conversation_id", "accepted send with not_before, JSON", _30_DAYS),
+    Topic(BACKFILLS, "profile_id", "request for an account's history, JSON", _30_DAYS),
     Topic(ACCOUNTS, "provider:account", "account record, JSON", {"cleanup.policy": "compact"}),
     Topic(FAILURES, "original key", "original bytes", _30_DAYS),
 )

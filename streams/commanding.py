@@ -28,8 +28,8 @@ async def carry_out(settings: Settings, command: AnyCommand, seconds: float) -> 
     number = partition_of(command.profileid.encode(), settings.partitions)
     place = TopicPartition(settings.topic(EVENTS), number)
     told: list[Event] = []
-    async with _reader(settings, place) as reader:
-        await _write(settings, command)
+    async with reader_from_here(settings, place) as reader:
+        await write(settings, command)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 async for record in reader:
@@ -41,28 +41,34 @@ async def carry_out(settings: Settings, command: AnyCommand, seconds: float) -> 
     return told
 
 
-async def _write(settings: Settings, command: AnyCommand) -> None:
+async def write(settings: Settings, *commands: AnyCommand) -> None:
+    """Returns once they are durable."""
     producer = kafka.producer(settings)
     await producer.start()
     try:
-        await producer.send_and_wait(
-            settings.topic(COMMANDS),
-            command.model_dump_json(exclude_none=True).encode(),
-            key=command.profileid.encode(),
-            partition=partition_of(command.profileid.encode(), settings.partitions),
-        )
+        for command in commands:
+            await producer.send_and_wait(
+                settings.topic(COMMANDS),
+                command.model_dump_json(exclude_none=True).encode(),
+                key=command.profileid.encode(),
+                partition=partition_of(command.profileid.encode(), settings.partitions),
+            )
     finally:
         await producer.stop()
 
 
 @asynccontextmanager
-async def _reader(settings: Settings, place: TopicPartition) -> AsyncIterator[AIOKafkaConsumer]:
+async def reader_from_here(
+    settings: Settings, *places: TopicPartition
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Reads what is written to these partitions from now on."""
     reader = kafka.reader(settings)
     await reader.start()
     try:
-        end = (await ends_now(settings, reader, [place]))[place]
-        reader.assign([place])
-        reader.seek(place, end)
+        ends = await ends_now(settings, reader, list(places))
+        reader.assign(list(places))
+        for place in places:
+            reader.seek(place, ends[place])
         yield reader
     finally:
         await reader.stop()

@@ -12,6 +12,7 @@ from schemas.events import Event, parse_event
 from schemas.topics import EVENTS
 from streams import kafka
 from streams.agents.outbox import partition_of
+from streams.agents.working_set import table_key
 from streams.conversation import codec
 from streams.conversation.state import ConversationState, ProfileState
 from streams.log_positions import ends_now
@@ -66,6 +67,24 @@ async def inspect(settings: Settings, conversation: str, last: int) -> list[Foun
         return found
     finally:
         await reader.stop()
+
+
+async def profile_state(settings: Settings, profileid: str) -> ProfileState | None:
+    """None where nobody has heard of the profile."""
+    settings = await kafka.recognised(settings)
+    number = partition_of(profileid.encode(), settings.partitions)
+    key = table_key("p", profileid, "")
+    found: bytes | None = None
+    reader = kafka.reader(settings)
+    await reader.start()
+    try:
+        place = TopicPartition(settings.topic(CHANGELOG), number)
+        async for record in _read(settings, reader, [place], None):
+            if record.key == key:
+                found = record.value
+    finally:
+        await reader.stop()
+    return None if found is None else codec.profile_from_bytes(found)
 
 
 async def _read(

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 from clickhouse_connect.driver.client import Client
 
-from schemas.topics import COMMANDS, WEBHOOKS, WebhookHeader
+from schemas.topics import BACKFILLS, COMMANDS, WEBHOOKS, WebhookHeader
 from sinks.failed import Selection, find
 from streams.agents.outbox import Outbox
 from streams.settings import Settings
 
-REPLAYABLE = (WEBHOOKS, COMMANDS)
-"""Only what came from outside. A broken record of another topic has a writer to be mended, and
-putting it there again would only break once more."""
+REPLAYABLE = (WEBHOOKS, COMMANDS, BACKFILLS)
+"""What came from outside, and questions that a provider refused. A broken record of another topic
+has a writer to be mended, and putting it there again would only break once more."""
 
 _BATCH = 500
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.accounts import AccountRecord, account_key
-from schemas.commands import AnyCommand, SendMessage, parse_command
+from schemas.commands import AnyCommand, BackfillHistory, SendMessage, parse_command
 from schemas.events import AccountLinked, Event, ProfileRegistered, SendAccepted
 from schemas.failures import Failure
 from schemas.topics import ACCOUNTS, outbound_topic
@@ -23,6 +23,7 @@ from streams.agents.partition import ConversationPartition
 from streams.agents.working_set import WorkingSet
 from streams.conversation.administration import InvalidCommand
 from streams.conversation.decide import decide
+from streams.conversation.history import asked_for
 from streams.conversation.keys import addressed
 from streams.conversation.sending import accepted_again
 from streams.conversation.state import State
@@ -63,6 +64,8 @@ class Deciding:
         self.partition.write(events, self.states)
         for event in events:
             self._note(event, command)
+        if isinstance(command, BackfillHistory):
+            self.partition.ask_for_history(asked_for(command, at))
         if not events and isinstance(command, SendMessage):
             again = accepted_again(state, command, at, rules)
             if again is not None:

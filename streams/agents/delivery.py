@@ -49,15 +49,15 @@ def add_delivery_agents(app: faust.App, settings: Settings, delivery: "Delivery"
     @app.agent(outbound, name="delivery", concurrency=1)
     async def deliver(stream: Any) -> None:
         async for batch in stream.noack().events():
-            await delivery.take_outbound(batch, _acknowledge(stream, batch))
+            await delivery.take_outbound(batch, acknowledging(stream, batch))
 
     @app.agent(delayed, name="delayed", concurrency=1)
     async def wait_and_deliver(stream: Any) -> None:
         async for batch in stream.noack().events():
-            await delivery.take_delayed(batch, _acknowledge(stream, batch))
+            await delivery.take_delayed(batch, acknowledging(stream, batch))
 
 
-def _acknowledge(stream: Any, batch: Any) -> Acknowledge:
+def acknowledging(stream: Any, batch: Any) -> Acknowledge:
     return lambda: stream.ack(batch)
 
 

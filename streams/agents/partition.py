@@ -14,13 +14,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from schemas.backfills import BackfillRequest
 from schemas.commands import SendMessage
 from schemas.events import Event, parse_event
 from schemas.failures import Failure
-from schemas.topics import COMMANDS, EVENTS, FAILURES
+from schemas.topics import BACKFILLS, COMMANDS, EVENTS, FAILURES
 from streams.agents.failing import failure_headers, places
 from streams.agents.outbox import Outbox
 from streams.agents.working_set import WorkingSet
+from streams.conversation import history
 from streams.conversation.autoresponse import auto_response
 from streams.conversation.evolve import evolve
 from streams.conversation.instants import to_ms
@@ -58,7 +60,7 @@ class ConversationPartition:
                 state = self.apply(event, states)
                 if was_caught_up:
                     self._follow(event, state, states)
-                elif react(state, event, self.rules) or self._answer(event, state) is not None:
+                elif self._leads_to_something(event, state):
                     self._undecided.append(event)
             if self._undecided and self.is_caught_up:
                 self._decide_the_undecided(states)
@@ -69,10 +71,19 @@ class ConversationPartition:
         for event in waiting:
             self._follow(event, states.load(event), states)
 
+    def _leads_to_something(self, event: Event, state: State) -> bool:
+        return bool(
+            react(state, event, self.rules)
+            or history.due_after(state, event, self.rules)
+            or self._answer(event, state)
+        )
+
     def _follow(self, event: Event, state: State, states: WorkingSet) -> None:
         derived = react(state, event, self.rules)
         if derived:
             self.write(derived, states)
+        for request in history.due_after(state, event, self.rules):
+            self.ask_for_history(request)
         answer = self._answer(event, state)
         if answer is not None:
             self.outbox.add(
@@ -80,6 +91,11 @@ class ConversationPartition:
                 answer.profileid.encode(),
                 answer.model_dump_json(exclude_none=True).encode(),
             )
+
+    def ask_for_history(self, request: BackfillRequest) -> None:
+        self.outbox.add(
+            self.settings.topic(BACKFILLS), request.profileid.encode(), request.to_json()
+        )
 
     def _answer(self, event: Event, state: State) -> SendMessage | None:
         """The automatic answer, while it still makes sense: a rebuild reads old messages too."""

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from schemas.base import Platform, Provider
 from streams.conversation import switch
-from streams.conversation.merging import latest
+from streams.conversation.merging import later, latest
 from streams.conversation.rules import Rules
 from streams.conversation.state import AccountKey, AccountLinks, ProfileState, Stamp
 
@@ -34,6 +34,11 @@ def without_link(profile: ProfileState, key: AccountKey, stamp: Stamp) -> Profil
     return _with_account(profile, key, replace(known, unlinked=latest(known.unlinked, stamp)))
 
 
+def with_history(profile: ProfileState, key: AccountKey, asked_at: int) -> ProfileState:
+    known = profile.accounts.get(key, AccountLinks())
+    return _with_account(profile, key, replace(known, history=later(known.history, asked_at)))
+
+
 def _with_account(profile: ProfileState, key: AccountKey, links: AccountLinks) -> ProfileState:
     if profile.accounts.get(key) == links:
         return profile
@@ -48,6 +53,7 @@ def links_of(profile: ProfileState, key: AccountKey) -> AccountLinks:
     return AccountLinks(
         linked=max(filter(None, (own.linked, network.linked)), default=None),
         unlinked=max(filter(None, (own.unlinked, network.unlinked)), default=None),
+        history=max((at for at in (own.history, network.history) if at is not None), default=None),
     )
 
 
@@ -78,6 +84,12 @@ def link_of(
 
 def is_linked(links: AccountLinks) -> bool:
     return links.linked is not None and (links.unlinked is None or links.linked > links.unlinked)
+
+
+def is_known(profile: ProfileState, key: AccountKey) -> bool:
+    """Whether it was ever linked or unlinked by its own id."""
+    links = profile.accounts.get(key)
+    return links is not None and (links.linked is not None or links.unlinked is not None)
 
 
 def current_account(profile: ProfileState, platform: Platform) -> tuple[Provider, str] | None:
@@ -117,7 +129,7 @@ def auto_link_time(profile: ProfileState, key: AccountKey, heard_at: int) -> int
     An account that was ever linked or unlinked by name is left as it is: a webhook that is still
     under way may not undo an unlinking.
     """
-    if profile.registered_at is None or key in profile.accounts:
+    if profile.registered_at is None or is_known(profile, key):
         return None
     network = profile.accounts.get((*key[:2], ""))
     if network is not None:

@@ -93,7 +93,7 @@ def profile_to_bytes(state: ProfileState) -> bytes:
         "d": state.deactivated_at,
         "n": state.activations or None,
         "s": state.settings or None,
-        "a": [[*key, links.linked, links.unlinked] for key, links in sorted(state.accounts.items())]
+        "a": [[*key, *_links_parts(links)] for key, links in sorted(state.accounts.items())]
         or None,
         "m": [[_number(month), *tally] for month, tally in sorted(state.months.items())] or None,
         "h": [[_number(month), _packed(held)] for month, held in sorted(state.holders.items())]
@@ -115,8 +115,8 @@ def profile_from_bytes(value: bytes) -> ProfileState:
         activations=tuple(parts.get("n", ())),
         settings=settings,
         accounts={
-            (provider, platform, account_id): AccountLinks(_stamp(linked), _stamp(unlinked))
-            for provider, platform, account_id, linked, unlinked in parts.get("a", ())
+            (provider, platform, account_id): AccountLinks(_stamp(linked), _stamp(unlinked), *more)
+            for provider, platform, account_id, linked, unlinked, *more in parts.get("a", ())
         },
         months={_month(number): MonthTally(*tally) for number, *tally in parts.get("m", ())},
         holders={_month(number): _unpacked(held) for number, held in parts.get("h", ())},
@@ -152,6 +152,11 @@ def _read(kind: str, value: bytes) -> dict[str, Any]:
         lift = UPCASTERS.get((kind, step))
         parts = parts if lift is None else lift(parts)
     return parts
+
+
+def _links_parts(links: AccountLinks) -> list[Any]:
+    asked = [] if links.history is None else [links.history]
+    return [links.linked, links.unlinked, *asked]
 
 
 def _open_parts(send: OpenSend) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.commands import AnyCommand
 from schemas.events import Event
-from streams.conversation import administration, outcomes, sending
+from streams.conversation import administration, history, outcomes, sending
 from streams.conversation.instants import to_ms
 from streams.conversation.rules import Rules
 from streams.conversation.state import State
@@ -29,4 +29,8 @@ def decide(state: State, command: AnyCommand, at: datetime, rules: Rules) -> tup
     return _DECIDERS[command.type](state, command, at, rules)
 
 
-_DECIDERS: dict[str, _Decider] = {"SendMessage": sending.decide_send, **administration.DECIDERS}
+_DECIDERS: dict[str, _Decider] = {
+    "SendMessage": sending.decide_send,
+    "BackfillHistory": history.decide_backfill,
+    **administration.DECIDERS,
+}

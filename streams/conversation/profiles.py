@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas import events
 from streams.conversation import accounts, months, settings, switch
+from streams.conversation.instants import to_ms
 from streams.conversation.merging import earlier
 from streams.conversation.state import ProfileState, Stamp
 
@@ -52,8 +53,13 @@ def _limit_told(profile: ProfileState, event: events.LimitReached, _: Stamp) -> 
     return months.with_limit_told(profile, body.month, body.share, body.monthly_limit)
 
 
-def _nothing(profile: ProfileState, _: Any, __: Stamp) -> ProfileState:
-    return profile
+def _backfilled(
+    profile: ProfileState, event: events.HistoryBackfilled, stamp: Stamp
+) -> ProfileState:
+    """What was fetched arrives as messages; here, that the question has its answer."""
+    body = event.data
+    asked_at = stamp[0] if body.asked_at is None else to_ms(body.asked_at)
+    return accounts.with_history(profile, (body.provider, body.platform, body.account_id), asked_at)
 
 
 CHANGES: dict[str, Change] = {
@@ -65,6 +71,6 @@ CHANGES: dict[str, Change] = {
     "limit.changed": _limited,
     "limit.reached": _limit_told,
     "autoresponse.configured": _answering,
-    "history.backfilled": _nothing,
+    "history.backfilled": _backfilled,
 }
-"""By the event's name. History that was fetched arrives as messages; that it was is no state."""
+"""By the event's name."""

@@ -41,6 +41,8 @@ class AccountLinks:
 
     linked: Stamp | None = None
     unlinked: Stamp | None = None
+    history: int | None = None
+    """The newest question for its history (ms) that was answered."""
 
 
 @dataclass(frozen=True, slots=True)

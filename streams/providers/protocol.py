@@ -140,6 +140,11 @@ class HistoryPage:
     """The provider's ids of the conversations that the page speaks of."""
     skipped: int = 0
     """Items that are no messages between two (group talks, joins) or name no id."""
+    foreign: int = 0
+    """Items of another account than the one asked for: the credential shows more, or shows the
+    wrong one."""
+    cursor: str | None = None
+    """Where to go on if the reading is cut after this page; None: at the start."""
 
 
 class HistoryStopped(Exception):  # noqa: N818 - history can go on later; it has not broken
@@ -187,10 +192,12 @@ class Connector(Protocol):
         """
         ...
 
-    def history(self, account: LinkedAccount, credential: Credential) -> AsyncIterator[HistoryPage]:
+    def history(
+        self, account: LinkedAccount, credential: Credential, cursor: str | None = None
+    ) -> AsyncIterator[HistoryPage]:
         """All that the provider still has, in pages; short waits are waited out inside.
 
-        Raises HistoryStopped.
+        `cursor`: of the last page that was taken before. Raises HistoryStopped.
         """
         ...
 

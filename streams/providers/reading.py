@@ -11,16 +11,19 @@ from streams.providers import answers
 from streams.providers.answers import Json
 from streams.providers.http import NoAnswer, exchange, no_answer_error
 from streams.providers.protocol import ErrorClass, HistoryStopped, SendError
+from streams.providers.waits import NOTHING_SAID, Wait
 
 MAX_PAGE_BYTES = 32 * 1024 * 1024
 """Ayrshare answers with all conversations of a network at once."""
-LONGEST_WAIT_SECONDS = 20 * 60.0
-"""X's windows are 15 minutes. A longer wait is the caller's to plan."""
+LONGEST_WAIT_SECONDS = 60.0
+"""A longer wait (X's windows are 15 minutes) is the caller's: it goes on from its last cursor."""
 _ATTEMPTS = 4
 _RATE_WAITS = 8
 _UNSAID_WAIT_SECONDS = 60.0
 
 Classify = Callable[[int | None, Mapping[str, str], bytes], SendError]
+Spent = Callable[[Mapping[str, str]], Wait]
+"""From a good answer's headers: how long the account's calls are used up."""
 
 
 def utc_now() -> datetime:
@@ -37,6 +40,7 @@ class Reader:
         classify: Classify,
         platform: str,
         headers: dict[str, str],
+        spent: Spent,
         every_seconds: float = 0.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = utc_now,
@@ -45,15 +49,18 @@ class Reader:
         self._classify = classify
         self._platform = platform
         self._headers = headers
+        self._spent = spent
         self._every = every_seconds
         self._sleep = sleep
         self._now = now
         self._called = False
+        self._rest = NOTHING_SAID
 
     async def get(self, url: str, params: Mapping[str, str]) -> Json:
         """The JSON object at the address. Raises HistoryStopped once waiting does not help."""
         troubles = rate_waits = 0
         while True:
+            await self._keep_to_the_budget()
             result = await self._once(url, params)
             if not isinstance(result, SendError):
                 return result
@@ -71,6 +78,22 @@ class Reader:
                 raise HistoryStopped(result)
             await self._sleep(wait)
 
+    async def _keep_to_the_budget(self) -> None:
+        """A call that would be refused is not made: too many refusals suspend the profile."""
+        rest, self._rest = self._rest, NOTHING_SAID
+        if not rest.is_known:
+            return
+        error = SendError(
+            ErrorClass.RATE_LIMITED,
+            f"{self._platform}: the account's calls are used up for now",
+            retry_after_seconds=rest.seconds,
+            retry_at=rest.at,
+        )
+        wait = self._wait(error)
+        if wait > LONGEST_WAIT_SECONDS:
+            raise HistoryStopped(error)
+        await self._sleep(wait)
+
     async def _once(self, url: str, params: Mapping[str, str]) -> Json | SendError:
         if self._called and self._every:
             await self._sleep(self._every)
@@ -83,15 +106,20 @@ class Reader:
         failed = isinstance(value, dict) and ("error" in value or value.get("status") == "error")
         if answer.status == httpx.codes.OK and answer.whole and isinstance(value, dict):
             if not failed:
+                self._rest = self._spent(answer.headers)
                 return value
         elif answer.status == httpx.codes.OK and not answer.whole:
-            return SendError(
-                ErrorClass.BAD_REQUEST,
-                f"{self._platform}: a page of history broke off or is above"
-                f" {MAX_PAGE_BYTES // 1024 // 1024} MB",
-            )
+            return self._cut(len(answer.body))
         error = self._classify(answer.status, answer.headers, answer.body)
         return self._unread(error, f"it answered {answer.status} with something else")
+
+    def _cut(self, length: int) -> SendError:
+        if length >= MAX_PAGE_BYTES:
+            most = f"{MAX_PAGE_BYTES // 1024 // 1024} MB"
+            return SendError(
+                ErrorClass.BAD_REQUEST, f"{self._platform}: a page of history is above {most}"
+            )
+        return SendError(ErrorClass.TRANSIENT, f"{self._platform}: a page of history broke off")
 
     def _unread(self, error: SendError, what: str) -> SendError:
         """Nothing is delivered by reading: what may have been delivered is plain trouble here."""

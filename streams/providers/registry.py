@@ -1,16 +1,25 @@
 """The connectors by provider, made from settings: the one place that wires them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 
 import httpx
 
 from schemas.base import Provider
 from streams.providers.ayrshare import Ayrshare
-from streams.providers.credentials import CredentialMissingError, Credentials
+from streams.providers.credentials import Credential, CredentialMissingError, Credentials
 from streams.providers.meta import Meta
-from streams.providers.protocol import Connector, ErrorClass, OutboundSend, SendError, Sent
+from streams.providers.protocol import (
+    Connector,
+    ErrorClass,
+    HistoryPage,
+    HistoryStopped,
+    LinkedAccount,
+    OutboundSend,
+    SendError,
+    Sent,
+)
 from streams.providers.reading import utc_now
 from streams.providers.x import MediaFetcher, X
 from streams.settings import Settings
@@ -44,6 +53,21 @@ def make_connectors(
             now=now,
         ),
     }
+
+
+def history(
+    connectors: Mapping[Provider, Connector],
+    credential: Credential,
+    provider: Provider,
+    account: LinkedAccount,
+    cursor: str | None,
+) -> AsyncIterator[HistoryPage]:
+    """Raises HistoryStopped, also where no connector reads that provider."""
+    connector = connectors.get(provider)
+    if connector is None:
+        sentence = f"no connector reads history from the provider {provider}"
+        raise HistoryStopped(SendError(ErrorClass.BAD_REQUEST, sentence))
+    return connector.history(account, credential, cursor)
 
 
 async def send(

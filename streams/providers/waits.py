@@ -50,13 +50,14 @@ def x_rate_limit_reset(headers: Mapping[str, str]) -> Wait:
     return Wait(at=datetime.fromtimestamp(second, UTC))
 
 
-def meta_usage(headers: Mapping[str, str]) -> Wait:
+def meta_usage(headers: Mapping[str, str], *, full: float = 100.0) -> Wait:
     """Meta's usage headers, of which only one names a time.
 
     `X-Business-Use-Case-Usage` is an object of lists per business object, with
     `estimated_time_to_regain_access` in MINUTES: the longest counts. `X-App-Usage` holds per cent
     of a rolling hour (the Instagram host uses other names for them): at 100 and more, Meta tells
-    no time, and five minutes let a twelfth of the hour roll out.
+    no time, and five minutes let a twelfth of the hour roll out. `full`: the per cent at which a
+    caller stops, who leaves the rest to others.
     """
     minutes = [
         number
@@ -70,7 +71,7 @@ def meta_usage(headers: Mapping[str, str]) -> Wait:
         for value in _object(headers.get("x-app-usage", "")).values()
         if (number := _number(value)) is not None
     ]
-    if shares and max(shares) >= 100:  # noqa: PLR2004 - per cent
+    if shares and max(shares) >= full:
         return Wait(seconds=300.0)
     return NOTHING_SAID
 

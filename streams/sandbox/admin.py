@@ -27,6 +27,7 @@ class Admin:
         return [
             Route("/messages", self.messages, methods=["GET"]),
             Route("/attempts", self.attempts, methods=["GET"]),
+            Route("/reads", self.reads, methods=["GET"]),
             Route("/stats", self.stats, methods=["GET"]),
             Route("/faults", self.list_faults, methods=["GET"]),
             Route("/faults", self.add_fault, methods=["POST"]),
@@ -42,6 +43,10 @@ class Admin:
 
     async def attempts(self, _: Request) -> Response:
         return JSONResponse([dataclasses.asdict(a) for a in self._desk.store.attempts])
+
+    async def reads(self, _: Request) -> Response:
+        """The calls that read history."""
+        return JSONResponse([dataclasses.asdict(read) for read in self._desk.store.reads])
 
     async def stats(self, _: Request) -> Response:
         """Totals; `sent_again` names the messages that broke "never twice"."""

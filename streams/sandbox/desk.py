@@ -12,7 +12,7 @@ from streams.sandbox.correspondents import Correspondents
 from streams.sandbox.errors import Refusal, refusal
 from streams.sandbox.faults import EFFECTS, FaultKind, Faults, Rule
 from streams.sandbox.sockets import Truncated, hang, reset
-from streams.sandbox.store import Attempt, Incoming, Message, Store
+from streams.sandbox.store import Attempt, Incoming, Message, Read, Store
 
 Success = Callable[[Message], dict[str, Any]]
 
@@ -75,6 +75,14 @@ class Desk:
     async def reading_fault(self, request: Request, incoming: Incoming) -> Response | None:
         """The fault that a reading call meets, if any."""
         rule = self.faults.pick(incoming, on="history")
+        self.store.reads.append(
+            Read(
+                provider=incoming.provider,
+                account_id=incoming.account.account_id,
+                at_ms=int(self.store.clock() * 1000),
+                fault=rule.kind if rule is not None else None,
+            )
+        )
         if rule is None:
             return None
         return await self._misbehave(request, incoming, rule, None, lambda _: {})

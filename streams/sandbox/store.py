@@ -68,6 +68,16 @@ class Attempt:
     message_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One call that reads history."""
+
+    provider: Provider
+    account_id: str
+    at_ms: int
+    fault: str | None
+
+
 def conversation_id(account: Account, correspondent_id: str) -> str:
     """In the platform's style: `t_...`, base64-like, or `{smaller}-{larger}`."""
     if account.platform == "x":
@@ -86,6 +96,7 @@ class Store:
     accounts: list[Account] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    reads: list[Read] = field(default_factory=list)
     _last_ms: int = 0
     _by_id: dict[str, Message] = field(default_factory=dict)
     _by_conversation: dict[str, list[Message]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""`dmstream worker delivery`: builds the connectors and the dispatcher from settings."""
+"""`dmstream worker delivery`: builds the connectors, the dispatcher and the backfills."""
 
 import random
 from contextlib import AsyncExitStack
@@ -8,7 +8,7 @@ import faust
 
 from schemas.accounts import account_key
 from schemas.events import SendAccepted
-from schemas.topics import OUTBOUND_DELAYED
+from schemas.topics import BACKFILLS, OUTBOUND_DELAYED
 from streams import kafka
 from streams.accounts import AccountDirectory
 from streams.agents.delivery import OUTBOUND, Delivery, add_delivery_agents
@@ -23,6 +23,7 @@ from streams.providers.http import make_client
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.settings import Settings
 from streams.workers.app import make_app
+from streams.workers.backfill import Archives, add_backfill
 
 # Acknowledged as a whole, when the last of its sends has ended: a small one repeats less.
 BATCH_LIMIT = 200
@@ -48,16 +49,19 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         name = known.credential if known else None
         return await registry.send(connectors, credentials, accepted.data.provider, name, outbound)
 
-    topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED))
+    topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED, BACKFILLS))
     app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
     table = StateTable(app, "sends", partitions=settings.partitions)
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
+
+    def outbox() -> Outbox:
+        return Outbox(producer, partitions=settings.partitions)
 
     def dispatcher() -> Dispatcher:
         journal = TableJournal(
             settings=settings,
             table=table,
-            outbox=Outbox(producer, partitions=settings.partitions),
+            outbox=outbox(),
             remembered=timedelta(milliseconds=rules_of(settings).command_memory),
         )
         return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random)
@@ -65,7 +69,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     delivery = Delivery(
         settings=settings,
         make_dispatcher=dispatcher,
-        outbox=Outbox(producer, partitions=settings.partitions),
+        outbox=outbox(),
         crash=app.crash,
         log=log,
         clock=_now,
@@ -73,6 +77,9 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     # First of all to stop: attempts under way still need the clients to tell their end.
     stack.push_async_callback(delivery.stop)
     add_delivery_agents(app, settings, delivery)
+    archives = Archives(connectors, credentials, directory)
+    backfills = add_backfill(app, settings, archives, make_outbox=outbox, log=log, clock=_now)
+    stack.push_async_callback(backfills.stop)
     return app
 
 

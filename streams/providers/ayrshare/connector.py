@@ -8,7 +8,7 @@ from datetime import datetime
 import httpx
 
 from schemas.base import Platform, Provider
-from streams.providers import answers
+from streams.providers import answers, waits
 from streams.providers.answers import Json
 from streams.providers.ayrshare import errors, history
 from streams.providers.credentials import Credential
@@ -83,16 +83,20 @@ class Ayrshare:
         error = errors.classify_error(answer.status, answer.headers, answer.body)
         return _in_part(error) if _parts(send) > 1 else error
 
-    def history(self, account: LinkedAccount, credential: Credential) -> AsyncIterator[HistoryPage]:
+    def history(
+        self, account: LinkedAccount, credential: Credential, cursor: str | None = None
+    ) -> AsyncIterator[HistoryPage]:
         reader = Reader(
             self._client,
             classify=errors.classify_error,
             platform="Ayrshare",
             headers=_headers(account.platform, credential),
+            spent=lambda headers: waits.Wait(_used_up(headers, share=history.SHARE_OF_CALLS)),
             sleep=self._sleep,
             now=self._now,
         )
-        return history.pages(reader, f"{self._url}/messages/{NETWORKS[account.platform]}", account)
+        address = f"{self._url}/messages/{NETWORKS[account.platform]}"
+        return history.pages(reader, address, account, cursor)
 
     async def verify(self, credential: Credential) -> AccountHealth:
         request = self._client.build_request(
@@ -163,9 +167,10 @@ def _message_ids(reply: Json) -> tuple[str, ...]:
     return tuple(i for i in ids if i is not None)
 
 
-def _used_up(headers: Mapping[str, str]) -> float | None:
+def _used_up(headers: Mapping[str, str], *, share: float = 1.0) -> float | None:
+    """Seconds until calls are free again, where that share of them is spent."""
     count = answers.integer(headers.get("x-ratelimit-count"))
     most = answers.integer(headers.get("x-ratelimit-max"))
-    if count is not None and most is not None and count >= most > 0:
+    if count is not None and most is not None and count >= most * share > 0:
         return errors.RATE_WINDOW_SECONDS
     return None

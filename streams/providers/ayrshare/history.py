@@ -12,6 +12,8 @@ from streams.providers.history import MESSAGES_PER_CONVERSATION, instant
 from streams.providers.protocol import HistoryMessage, HistoryPage, LinkedAccount
 from streams.providers.reading import Reader
 
+SHARE_OF_CALLS = 0.8
+"""Of a profile's 300 calls in 5 minutes; sends need the rest."""
 _PAGE = "100"
 _TYPES: dict[str, AttachmentType] = {
     "image": "image",
@@ -26,34 +28,45 @@ _TYPES: dict[str, AttachmentType] = {
 }
 
 
-async def pages(reader: Reader, address: str, account: LinkedAccount) -> AsyncIterator[HistoryPage]:
+async def pages(
+    reader: Reader, address: str, account: LinkedAccount, cursor: str | None = None
+) -> AsyncIterator[HistoryPage]:
     """`status` active, then archived: an archived conversation has a history too.
 
-    Raises HistoryStopped.
+    The cursor is the status, and on X Ayrshare's own cursor after it. Raises HistoryStopped.
     """
-    for status in ("active", "archived"):
+    begun, _, after = (cursor or "active").partition(" ")
+    for status in ("active", "archived") if begun == "active" else ("archived",):
         params = {"status": status}
         if account.platform == "x":  # cursors are X's only; the others answer whole
             params["limit"] = _PAGE
-        cursor: str | None = None
         while True:
-            page = await reader.get(address, params | ({"next": cursor} if cursor else {}))
-            yield _read_page(page, account)
-            following = answers.text(answers.dig(page, "meta", "pagination", "next"))
-            if account.platform != "x" or following is None or following == cursor:
+            page = await reader.get(address, params | ({"next": after} if after else {}))
+            following = _following(page, account, after)
+            place = f"{status} {following}" if following else "archived"
+            yield _read_page(page, account, place)
+            after = following
+            if not following:
                 break
-            cursor = following
 
 
-def _read_page(page: Json, account: LinkedAccount) -> HistoryPage:
+def _following(page: Json, account: LinkedAccount, after: str) -> str:
+    """Ayrshare's cursor of the next page; empty after the last."""
+    found = answers.text(answers.dig(page, "meta", "pagination", "next"))
+    return "" if account.platform != "x" or found is None or found == after else found
+
+
+def _read_page(page: Json, account: LinkedAccount, cursor: str) -> HistoryPage:
     read = [read_message(item, account) for item in answers.objects(page.get("messages"))]
-    messages = [message for message in read if message is not None]
+    found = [message for message in read if message is not None]
+    messages = [m for m in found if account.account_id in {m.account_id, ""}]
+    foreign = len(found) - len(messages)
     if account.platform != "x":
         messages = list(_newest(messages))
     conversations = frozenset(
         m.external_conversation_id for m in messages if m.external_conversation_id is not None
     )
-    return HistoryPage(tuple(messages), conversations, skipped=read.count(None))
+    return HistoryPage(tuple(messages), conversations, read.count(None), foreign, cursor)
 
 
 def _newest(messages: list[HistoryMessage]) -> Iterator[HistoryMessage]:

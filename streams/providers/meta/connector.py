@@ -93,19 +93,23 @@ class Meta:
             )
         return errors.classify_error(answer.status, answer.headers, answer.body)
 
-    def history(self, account: LinkedAccount, credential: Credential) -> AsyncIterator[HistoryPage]:
+    def history(
+        self, account: LinkedAccount, credential: Credential, cursor: str | None = None
+    ) -> AsyncIterator[HistoryPage]:
         reader = Reader(
             self._client,
             classify=errors.classify_error,
             platform="Meta",
             headers=_authorisation(credential),
+            spent=lambda headers: waits.meta_usage(headers, full=history.PER_CENT_OF_CALLS),
             sleep=self._sleep,
             now=self._now,
             every_seconds=history.SECONDS_BETWEEN_CALLS,
         )
         root = self._host(account.platform, credential)
         sender = _sender(account.platform, account.account_id, credential)
-        return history.pages(reader, root, sender, account)
+        source = history.Source(reader, root, sender, account)
+        return history.pages(source, cursor, self._now())
 
     async def verify(self, credential: Credential) -> AccountHealth:
         fields = "user_id,username" if credential.login == "instagram" else "id,name"

@@ -80,14 +80,13 @@ class X:
         reply = answers.parse(answer.body)
         event_id = answers.text(answers.dig(reply, "data", "dm_event_id"))
         if answer.status in (httpx.codes.OK, httpx.codes.CREATED) and event_id is not None:
-            used_up = answers.integer(answer.headers.get("x-rate-limit-remaining")) == 0
             return Sent(
                 message_ids=(event_id,),
                 recipient_id=send.recipient_id,
                 external_conversation_id=answers.text(
                     answers.dig(reply, "data", "dm_conversation_id")
                 ),
-                pause_until=waits.x_rate_limit_reset(answer.headers).at if used_up else None,
+                pause_until=_used_up(answer.headers).at,
             )
         return errors.classify_error(answer.status, answer.headers, answer.body)
 
@@ -98,16 +97,19 @@ class X:
         headers = _authorisation(credential)
         return await Uploader(self._client, self._url, headers, self._sleep).upload(medium)
 
-    def history(self, account: LinkedAccount, credential: Credential) -> AsyncIterator[HistoryPage]:
+    def history(
+        self, account: LinkedAccount, credential: Credential, cursor: str | None = None
+    ) -> AsyncIterator[HistoryPage]:
         reader = Reader(
             self._client,
             classify=errors.classify_error,
             platform="X",
             headers=_authorisation(credential),
+            spent=_used_up,
             sleep=self._sleep,
             now=self._now,
         )
-        return history.pages(reader, f"{self._url}/2/dm_events", account)
+        return history.pages(reader, f"{self._url}/2/dm_events", account, cursor)
 
     async def verify(self, credential: Credential) -> AccountHealth:
         request = self._client.build_request(
@@ -127,6 +129,12 @@ class X:
 
 def _authorisation(credential: Credential) -> dict[str, str]:
     return {"authorization": f"Bearer {credential.token.get_secret_value()}"}
+
+
+def _used_up(headers: Mapping[str, str]) -> waits.Wait:
+    if answers.integer(headers.get("x-rate-limit-remaining")) != 0:
+        return waits.NOTHING_SAID
+    return waits.x_rate_limit_reset(headers)
 
 
 def _fault(send: OutboundSend) -> str | None:

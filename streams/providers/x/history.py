@@ -28,19 +28,24 @@ _SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 _FIRST_SNOWFLAKE = 1 << 40  # smaller ids were given out before X's ids held a time
 
 
-async def pages(reader: Reader, address: str, account: LinkedAccount) -> AsyncIterator[HistoryPage]:
-    """Talks of more than two are passed over and counted. Raises HistoryStopped."""
-    params = dict(_PARAMETERS)
+async def pages(
+    reader: Reader, address: str, account: LinkedAccount, cursor: str | None = None
+) -> AsyncIterator[HistoryPage]:
+    """Talks of more than two are passed over and counted. New messages come before the first page,
+    so a page's token never misses one. Raises HistoryStopped.
+    """
+    params = _PARAMETERS | ({"pagination_token": cursor} if cursor else {})
     while True:
         page = await reader.get(address, params)
-        yield _read_page(page, account)
         following = answers.text(answers.dig(page, "meta", "next_token"))
-        if following is None or following == params.get("pagination_token"):
+        more = following is not None and following != params.get("pagination_token")
+        yield _read_page(page, account, following if more else params.get("pagination_token"))
+        if following is None or not more:
             return
-        params["pagination_token"] = following
+        params = {**params, "pagination_token": following}
 
 
-def _read_page(page: Json, account: LinkedAccount) -> HistoryPage:
+def _read_page(page: Json, account: LinkedAccount, cursor: str | None) -> HistoryPage:
     people = {
         user_id: Person(
             name=answers.text(user.get("name")),
@@ -64,7 +69,15 @@ def _read_page(page: Json, account: LinkedAccount) -> HistoryPage:
     conversations = frozenset(
         m.external_conversation_id for m in messages if m.external_conversation_id is not None
     )
-    return HistoryPage(messages, conversations, skipped=len(items) - len(messages))
+    foreign = sum(_is_foreign(item, account) for item in items)
+    skipped = len(items) - len(messages) - foreign
+    return HistoryPage(messages, conversations, skipped, foreign, cursor)
+
+
+def _is_foreign(item: Json, account: LinkedAccount) -> bool:
+    """A talk between two others: the token is another user's."""
+    pair = (answers.text(item.get("dm_conversation_id")) or "").split("-")
+    return len(pair) == 2 and account.account_id not in pair  # noqa: PLR2004
 
 
 def read_message(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -12,6 +12,7 @@ from schemas.ids import event_id
 from streams.providers.ayrshare import history as ayrshare_history
 from streams.providers.history import instant, to_event
 from streams.providers.meta import history as meta_history
+from streams.providers.meta import items as meta_items
 from streams.providers.protocol import (
     ErrorClass,
     HistoryMessage,
@@ -24,6 +25,10 @@ from streams.providers.reading import Reader
 from streams.providers.x import history as x_history
 
 PAGE, IG, PERSON = "233726951928054", "17841449720273509", "5018811078134037"
+
+
+MESSENGER = LinkedAccount("facebook", PAGE)
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 class Table:
@@ -53,6 +58,11 @@ def read(pages: AsyncIterator[HistoryPage]) -> list[HistoryPage]:
     return asyncio.run(run())
 
 
+def meta_pages(table: Table, cursor: str | None = None) -> AsyncIterator[HistoryPage]:
+    source = meta_history.Source(table.reader, "https://g/v1", PAGE, MESSENGER)
+    return meta_history.pages(source, cursor, NOW)
+
+
 def a_meta_message(number: int, **more: Any) -> dict[str, Any]:
     return {
         "id": f"m_{number}",
@@ -69,7 +79,6 @@ CONVERSATION = {
     "updated_time": "2026-04-05T05:27:08+0000",
     "participants": {"data": [{"id": PERSON, "name": "Ana"}, {"id": PAGE, "name": "Shop"}]},
 }
-MESSENGER = LinkedAccount("facebook", PAGE)
 
 
 def test_meta_takes_twenty_of_a_conversation_even_where_more_come() -> None:
@@ -77,7 +86,7 @@ def test_meta_takes_twenty_of_a_conversation_even_where_more_come() -> None:
         conversations=[{"data": [CONVERSATION]}],
         t_1=[{"messages": {"data": [a_meta_message(n) for n in range(30)]}}],
     )
-    (page,) = read(meta_history.pages(table.reader, "https://g/v1", PAGE, MESSENGER))
+    (page,) = read(meta_pages(table))
     assert len(page.messages) == 20
     assert "messages.limit(20)" in table.asked[1][1]["fields"]
     first = page.messages[0]
@@ -98,7 +107,7 @@ def test_meta_asks_for_each_message_where_the_expansion_is_refused() -> None:
         m_1=[refused],
         m_2=[a_meta_message(2)],
     )
-    (page,) = read(meta_history.pages(table.reader, "https://g/v1", PAGE, MESSENGER))
+    (page,) = read(meta_pages(table))
     assert [m.message_id for m in page.messages] == ["m_0", "m_2"]
     assert page.skipped == 1
     assert table.asked[2][1] == {"fields": "messages"}
@@ -107,20 +116,78 @@ def test_meta_asks_for_each_message_where_the_expansion_is_refused() -> None:
 def test_meta_goes_on_by_the_cursor_and_never_by_the_address_with_the_token() -> None:
     more = {"cursors": {"after": "CURSOR"}, "next": "https://g/v1/x?access_token=SECRET"}
     table = Table(
-        conversations=[{"data": [], "paging": more}, {"data": [], "paging": {"cursors": {}}}],
+        conversations=[
+            {"data": [], "paging": more},
+            {"data": [], "paging": {"cursors": {}}},
+            {"data": []},
+        ],
     )
-    assert read(meta_history.pages(table.reader, "https://g/v1", PAGE, MESSENGER)) == []
+    assert read(meta_pages(table)) == []
     assert table.asked[1][1]["after"] == "CURSOR"
+
+
+def listed(*names: str, updated: str = "2026-04-05T05:27:08+0000") -> list[dict[str, Any]]:
+    return [{**CONVERSATION, "id": name, "updated_time": updated} for name in names]
+
+
+def conversation_of(number: int) -> dict[str, Any]:
+    return {"messages": {"data": [a_meta_message(number)]}}
+
+
+def test_meta_goes_on_from_the_page_of_conversations_that_was_being_read() -> None:
+    more = {"cursors": {"after": "NEXT"}, "next": "https://g/v1/x"}
+    table = Table(
+        conversations=[{"data": listed("t_1", "t_2"), "paging": more}, {"data": listed("t_3")}, {}],
+        t_1=[conversation_of(1)],
+        t_2=[conversation_of(2)],
+        t_3=[conversation_of(3)],
+    )
+    cursors = [page.cursor for page in read(meta_pages(table))]
+    began = round((NOW - timedelta(minutes=5)).timestamp() * 1000)
+    # Of the first page the second conversation was the last: after it the next page is begun.
+    assert cursors == [f"{began} ", f"{began} NEXT", f"{began} NEXT"]
+    again = Table(conversations=[{"data": listed("t_3")}, {}], t_3=[conversation_of(3)])
+    (page,) = read(meta_pages(again, cursors[1]))
+    assert again.asked[0][1]["after"] == "NEXT"
+    assert page.cursor == f"{began} NEXT"
+
+
+def test_meta_reads_what_moved_to_the_front_while_it_read_the_rest() -> None:
+    """Somebody writes in `t_9` before its page is reached: it is listed on the first one now."""
+    more = {"cursors": {"after": "NEXT"}, "next": "https://g/v1/x"}
+    moved = listed("t_9", updated="2026-11-22T00:00:10+0000")
+    table = Table(
+        conversations=[
+            {"data": listed("t_1"), "paging": more},
+            {"data": listed("t_2")},
+            {"data": moved + listed("t_1"), "paging": more},
+            {"data": listed("t_2")},
+        ],
+        t_1=[conversation_of(1)],
+        t_2=[conversation_of(2)],
+        t_9=[conversation_of(9)],
+    )
+    pages = read(meta_pages(table))
+    assert [page.messages[0].message_id for page in pages] == ["m_1", "m_2", "m_9"]
+
+
+def test_meta_passes_over_a_conversation_that_can_t_be_had_and_one_of_another_page() -> None:
+    refused = SendError(ErrorClass.BAD_REQUEST, "gone")
+    foreign = {**CONVERSATION, "id": "t_2", "participants": {"data": [{"id": "8"}, {"id": "9"}]}}
+    table = Table(conversations=[{"data": [*listed("t_1"), foreign]}], t_1=[refused, refused])
+    gone, theirs = read(meta_pages(table))
+    assert (gone.messages, gone.skipped) == ((), 1)
+    assert (theirs.messages, theirs.foreign) == ((), 1)
 
 
 def test_a_message_of_the_account_s_own_names_the_other_one() -> None:
     item = a_meta_message(1, **{"from": {"id": PAGE}, "to": {"data": [{"id": PERSON}]}})
-    message = meta_history.read_message(item, PAGE, "t_1", [PERSON], {})
+    message = meta_items.read_message(item, PAGE, "t_1", [PERSON], {})
     assert message is not None
     assert (message.by, message.correspondent_id) == ("account", PERSON)
     without_to = {**item, "to": {}}
-    assert meta_history.read_message(without_to, PAGE, "t_1", [PERSON], {}) == message
-    assert meta_history.read_message(without_to, PAGE, "t_1", [PERSON, "9"], {}) is None
+    assert meta_items.read_message(without_to, PAGE, "t_1", [PERSON], {}) == message
+    assert meta_items.read_message(without_to, PAGE, "t_1", [PERSON, "9"], {}) is None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +201,7 @@ def test_a_message_of_the_account_s_own_names_the_other_one() -> None:
     ],
 )
 def test_meta_attachments_tell_their_kind(item: dict[str, Any], expected: tuple[str, Any]) -> None:
-    message = meta_history.read_message(
+    message = meta_items.read_message(
         a_meta_message(1, attachments={"data": [item]}), PAGE, "t_1", [PERSON], {}
     )
     assert message is not None
@@ -145,7 +212,7 @@ def test_meta_attachments_tell_their_kind(item: dict[str, Any], expected: tuple[
 @pytest.mark.parametrize("missing", ["id", "created_time", "from"])
 def test_what_can_t_be_placed_is_passed_over(missing: str) -> None:
     item = {key: value for key, value in a_meta_message(1).items() if key != missing}
-    assert meta_history.read_message(item, PAGE, "t_1", [PERSON], {}) is None
+    assert meta_items.read_message(item, PAGE, "t_1", [PERSON], {}) is None
 
 
 def an_ayrshare_message(number: int, **more: Any) -> dict[str, Any]:
@@ -171,6 +238,33 @@ def test_ayrshare_keeps_the_twenty_newest_of_each_conversation() -> None:
     found = [m.message_id for page in pages for m in page.messages]
     assert found == [f"mid-{n}" for n in range(29, 9, -1)] + ["other"]
     assert [params["status"] for _, params in table.asked] == ["active", "archived"]
+
+
+def ayrshare_pages(
+    table: Table, account: LinkedAccount, cursor: str | None = None
+) -> list[HistoryPage]:
+    return read(ayrshare_history.pages(table.reader, "https://a/messages/it", account, cursor))
+
+
+def test_ayrshare_goes_on_by_status_and_on_x_by_its_cursor() -> None:
+    x = LinkedAccount("x", PAGE)
+    more = {"messages": [], "meta": {"pagination": {"next": "7"}}}
+    table = Table(it=[more, {"messages": []}, {"messages": []}])
+    assert [p.cursor for p in ayrshare_pages(table, x)] == ["active 7", "archived", "archived"]
+    again = Table(it=[{"messages": []}, {"messages": []}])
+    ayrshare_pages(again, x, "active 7")
+    assert [asked.get("next") for _, asked in again.asked] == ["7", None]
+    last = Table(it=[{"messages": []}])
+    ayrshare_pages(last, MESSENGER, "archived")
+    assert [asked["status"] for _, asked in last.asked] == ["archived"]
+
+
+def test_ayrshare_s_messages_of_another_account_are_counted_and_left_out() -> None:
+    theirs = an_ayrshare_message(2, recipientId="another page")
+    table = Table(it=[{"messages": [an_ayrshare_message(1), theirs]}, {"messages": []}])
+    page, _ = ayrshare_pages(table, MESSENGER)
+    assert [m.message_id for m in page.messages] == ["mid-1"]
+    assert page.foreign == 1
 
 
 def test_ayrshare_s_action_is_the_direction_and_tells_whose_account_it_is() -> None:
@@ -214,6 +308,18 @@ def test_x_counts_talks_of_more_and_joins_as_passed_over() -> None:
     table = Table(dm_events=[{"data": events, "meta": {"result_count": 3}}])
     (page,) = read(x_history.pages(table.reader, "https://x/2/dm_events", LinkedAccount("x", BOB)))
     assert (len(page.messages), page.skipped) == (1, 2)
+
+
+def test_x_goes_on_by_its_token_and_counts_talks_of_others() -> None:
+    theirs = an_x_event(dm_conversation_id="1-2")
+    table = Table(
+        dm_events=[{"data": [theirs], "meta": {"next_token": "T2"}}, {"data": [an_x_event()]}]
+    )
+    account = LinkedAccount("x", BOB)
+    first, last = read(x_history.pages(table.reader, "https://x/2/dm_events", account, "T1"))
+    assert [asked["pagination_token"] for _, asked in table.asked] == ["T1", "T2"]
+    assert (first.cursor, last.cursor) == ("T2", "T2")
+    assert (first.foreign, first.skipped, len(last.messages)) == (1, 0, 1)
 
 
 def test_x_names_media_by_the_id_that_webhooks_use() -> None:
