@@ -12,6 +12,9 @@ import faust
 
 from streams.agents.outbox import Outbox
 
+Change = tuple[bytes, bytes | None]
+"""Key and value; no value where the key is gone."""
+
 
 class StateTable:
     """Bytes to bytes. Keys belong to the partition of the record that changed them."""
@@ -30,8 +33,8 @@ class StateTable:
         return list(self._table.data.items())
 
     def queue_changelog(
-        self, changes: Iterable[tuple[bytes, bytes]], outbox: Outbox, partition: int
-    ) -> list[tuple[bytes, bytes]]:
+        self, changes: Iterable[Change], outbox: Outbox, partition: int
+    ) -> list[Change]:
         """Puts the changes in line for the changelog. Apply them once the outbox is flushed."""
         queued = list(changes)
         topic = self._table.changelog_topic_name
@@ -39,8 +42,11 @@ class StateTable:
             outbox.add(topic, key, value, partition=partition)
         return queued
 
-    def apply(self, changes: Iterable[tuple[bytes, bytes]]) -> None:
+    def apply(self, changes: Iterable[Change]) -> None:
         """Makes the changes visible to the next batch."""
         store = self._table.data
         for key, value in changes:
-            store[key] = value
+            if value is None:
+                store.pop(key, None)
+            else:
+                store[key] = value

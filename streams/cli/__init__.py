@@ -21,6 +21,9 @@ COMMANDS = {
     "send": Command("streams.cli.send:send_command", "Ask for a send to a correspondent."),
     "profile": Command("streams.cli.profile:profile_app", "Register, switch and limit profiles."),
     "account": Command("streams.cli.account:account_app", "Link and unlink accounts."),
+    "erase": Command(
+        "streams.cli.erase:erase_command", "Erase what a correspondent and a profile wrote."
+    ),
     "inspect": Command("streams.cli.inspect:inspect_command", "Show one conversation's state."),
     "sandbox": Command(
         "streams.cli.sandbox:sandbox_command", "Stand in for the platforms on this machine."
