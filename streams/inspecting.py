@@ -14,10 +14,9 @@ from streams import kafka
 from streams.agents.outbox import partition_of
 from streams.conversation import codec
 from streams.conversation.state import ConversationState, ProfileState
-from streams.log_positions import ends_now
+from streams.log_positions import STATE_CHANGELOG, ends_now
 from streams.settings import Settings
 
-CHANGELOG = "dmstream-conversations-state-changelog"
 _TAIL = 20_000
 """Records of the log in which the last events are looked for."""
 
@@ -35,7 +34,7 @@ class Found:
 async def inspect(settings: Settings, conversation: str, last: int) -> list[Found]:
     """Under each profile that has the conversation; [] where nobody has heard of it."""
     settings = await kafka.recognised(settings)
-    topic = settings.topic(CHANGELOG)
+    topic = settings.topic(STATE_CHANGELOG)
     suffix = f"\x1f{conversation}".encode()
     states: dict[bytes, bytes] = {}
     reader = kafka.reader(settings)

@@ -8,6 +8,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from streams import kafka
 from streams.settings import Settings
 
+CONVERSATIONS_GROUP = "dmstream-conversations"
+STATE_CHANGELOG = f"{CONVERSATIONS_GROUP}-state-changelog"
+"""Where the conversations worker's state is durable: Faust names it after app and table."""
+
 _PATIENCE_SECONDS = 10.0
 
 

@@ -33,6 +33,9 @@ COMMANDS = {
     ),
     "query": Command("streams.cli.query:query_command", "Ask ClickHouse."),
     "replay": Command("streams.cli.replay:replay_command", "Put failed records back."),
+    "rebuild": Command(
+        "streams.cli.rebuild:rebuild_command", "Fold all state anew and compare it with the live."
+    ),
     "doctor": Command("streams.cli.doctor:doctor_command", "Check that all is as it should be."),
 }
 
