@@ -39,6 +39,14 @@ test: $(INSTALLED_DEV) ## Run all tests: units, real processes, and processes ki
 test-quick: $(INSTALLED_DEV) ## Run the unit tests only (seconds)
 	@exec $(BIN)/python -m pytest tests/unit
 
+.PHONY: bench-state
+bench-state: $(INSTALLED_DEV) ## Measure bytes per conversation, recovery and rate with up to 1,000,000 (minutes)
+	@exec $(BIN)/python -m bench.state
+
+.PHONY: bench-latency
+bench-latency: $(INSTALLED_DEV) ## Measure from a webhook in to its automatic answer out, at 100/s
+	@exec $(BIN)/python -m bench.latency
+
 .PHONY: check
 check: $(INSTALLED_DEV) check-lines ## Check format, lint, types, layers and the length of files
 	$(BIN)/ruff format --check .

@@ -7,6 +7,8 @@ Three guards, each for what the others miss (tests/pipeline/test_archive.py show
 3. identity: the tables are ReplacingMergeTree, so what a zombie or a re-cut range doubled is one
    row under FINAL.
 
+What was erased stays so, whoever inserts it again: erasure.py looks after each insert.
+
 Files that can break it: this one, rows.py (the same records must give the same rows), and
 migrations/0001 (order keys and the deduplication window).
 """
@@ -22,6 +24,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.insert import InsertContext
 from clickhouse_connect.driver.transform import NativeTransform
 
+from sinks.erasure import Eraser, Range, erasures_in
 from sinks.errors import (
     ArchiveAhead,
     ArchiveError,
@@ -68,6 +71,7 @@ class Archive:
         self._topic = topic
         self._kind = kind
         self._database = database
+        self._eraser = Eraser(client, database)
         self._types = {
             columns.table: [get_from_name(name) for name in columns.types]
             for columns in (EVENT_LOG, EVENTS, FAILURE_LOG)
@@ -80,6 +84,11 @@ class Archive:
         ArchiveError.
         """
         return await asyncio.to_thread(self._high_water_mark, partition)
+
+    async def finish_erasures(self) -> int:
+        """Carries out what an earlier owner of a partition left of `correspondent.erased`; the
+        number of conversations. Call it when a partition is assigned. Raises ArchiveError."""
+        return await asyncio.to_thread(self._eraser.finish)
 
     async def insert(self, partition: int, records: Sequence[LogRecord]) -> None:
         """Inserts one range: consecutive records of the partition, as they were read (offsets may
@@ -114,24 +123,33 @@ class Archive:
 
     def _insert(self, partition: int, records: Sequence[LogRecord]) -> None:
         token = self.token(partition, records)
+        written = Range(self._log, self._topic, partition, records[0].offset, records[-1].offset)
         if self._kind == "failures":
             failures = failure_columns(self._log, self._topic, records)
             self._send(FAILURE_LOG, self._packed(FAILURE_LOG, failures), token)
+            self._eraser.after_failures(records, written)
             return
         try:
-            blocks = self._event_blocks(records, strict=False)
+            logged, happened, blocks = self._event_blocks(records, strict=False)
         except DoesNotFit:
             # A value of a wrong type somewhere in the batch: find it, and let the rest pass.
-            blocks = self._event_blocks(records, strict=True)
+            logged, happened, blocks = self._event_blocks(records, strict=True)
+        erasures = erasures_in(happened)
+        self._eraser.note(erasures)
         # This order: the mark is read from event_log, so a record must not be there before it is
         # in `events`. A materialized view would be filled after its source, and a crash between
         # the two would leave a hole that the mark skips for ever.
         for columns, block in zip((EVENTS, EVENT_LOG), blocks, strict=True):
             self._send(columns, block, token)
+        self._eraser.carry_out(erasures)
+        self._eraser.after_events(logged, written)
 
-    def _event_blocks(self, records: Sequence[LogRecord], *, strict: bool) -> tuple[bytes, bytes]:
+    def _event_blocks(
+        self, records: Sequence[LogRecord], *, strict: bool
+    ) -> tuple[Data, Data, tuple[bytes, bytes]]:
         logged, happened = event_columns(self._log, self._topic, records, strict=strict)
-        return self._packed(EVENTS, happened), self._packed(EVENT_LOG, logged)
+        blocks = self._packed(EVENTS, happened), self._packed(EVENT_LOG, logged)
+        return logged, happened, blocks
 
     def _packed(self, columns: Columns, data: Data) -> bytes:
         """The insert statement and its rows, whole before anything is sent: a row that does not

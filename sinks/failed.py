@@ -64,8 +64,10 @@ def find(client: Client, selection: Selection, *, database: str = "dm") -> Itera
         "SELECT stage, reason, original_topic, original_partition, original_offset, _log, key,"
         " payload, arrayMap(pair -> (pair.1, hex(pair.2)), headers) AS header_pairs"
         f" FROM {database}.failure_log FINAL"
-        f" WHERE {condition} ORDER BY original_topic, original_partition, original_offset,"
-        " logged_at LIMIT 1 BY failure_id"
+        # What was erased has no bytes that could be put back.
+        f" WHERE NOT is_erased AND {condition}"
+        " ORDER BY original_topic, original_partition, original_offset, logged_at"
+        " LIMIT 1 BY failure_id"
     )
     with client.query_rows_stream(
         statement, parameters=parameters, query_formats={"String": "bytes"}

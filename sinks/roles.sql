@@ -23,9 +23,9 @@ CREATE ROLE IF NOT EXISTS dm_analyst SETTINGS PROFILE 'dm_analyst';
 GRANT SELECT, SHOW ON dm_analytics.* TO dm_analyst;
 ALTER QUOTA dm_analyst TO dm_analyst;
 
--- The history worker: inserts, and reads its own marks.
+-- The history worker: inserts, reads its own marks, and blanks what is erased.
 CREATE ROLE IF NOT EXISTS dm_sink;
-GRANT SELECT, INSERT ON dm.* TO dm_sink;
+GRANT SELECT, INSERT, ALTER UPDATE ON dm.* TO dm_sink;
 
 -- `dmstream migrate`, `dmstream up` and `dmstream doctor`.
 CREATE ROLE IF NOT EXISTS dm_owner;

@@ -15,10 +15,9 @@ from streams.agents.outbox import partition_of
 from streams.agents.working_set import table_key
 from streams.conversation import codec
 from streams.conversation.state import ConversationState, ProfileState
-from streams.log_positions import ends_now
+from streams.log_positions import STATE_CHANGELOG, ends_now
 from streams.settings import Settings
 
-CHANGELOG = "dmstream-conversations-state-changelog"
 _TAIL = 20_000
 """Records of the log in which the last events are looked for."""
 
@@ -36,7 +35,7 @@ class Found:
 async def inspect(settings: Settings, conversation: str, last: int) -> list[Found]:
     """Under each profile that has the conversation; [] where nobody has heard of it."""
     settings = await kafka.recognised(settings)
-    topic = settings.topic(CHANGELOG)
+    topic = settings.topic(STATE_CHANGELOG)
     suffix = f"\x1f{conversation}".encode()
     states: dict[bytes, bytes] = {}
     reader = kafka.reader(settings)
@@ -78,7 +77,7 @@ async def profile_state(settings: Settings, profileid: str) -> ProfileState | No
     reader = kafka.reader(settings)
     await reader.start()
     try:
-        place = TopicPartition(settings.topic(CHANGELOG), number)
+        place = TopicPartition(settings.topic(STATE_CHANGELOG), number)
         async for record in _read(settings, reader, [place], None):
             if record.key == key:
                 found = record.value

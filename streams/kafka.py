@@ -19,8 +19,9 @@ _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 _MAX_BATCH_BYTES = 512 * 1024
 
 # The embedded broker looks for new records only after half of a fetch's wait has passed: 250 ms at
-# aiokafka's default, 750 ms at Faust's (measured). Others answer as soon as there is data.
-EMBEDDED_FETCH_WAIT_MS = 30
+# aiokafka's default, 750 ms at Faust's (measured). Others answer as soon as there is data. Idle, a
+# worker takes 8 % of a core at 16 ms, 6 % at 30 and 13 % at 10 (measured beside other work).
+EMBEDDED_FETCH_WAIT_MS = 16
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -44,9 +45,11 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def producer(settings: Settings, *, linger_ms: int = 2, **options: Any) -> AIOKafkaProducer:
+def producer(settings: Settings, *, linger_ms: int = 0, **options: Any) -> AIOKafkaProducer:
     """A producer whose acknowledgement means: durable on all in-sync replicas.
 
+    It does not linger: who writes much hands over whole batches (streams.agents.outbox), which
+    would only wait (measured: 4.2 ms a flush with 2 ms of it, 0.7 without).
     Idempotent except on the embedded broker, which has no idempotent producer (it answers
     InitProducerId with an error). `options` are aiokafka's own and win over ours.
     """

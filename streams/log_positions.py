@@ -8,6 +8,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from streams import kafka
 from streams.settings import Settings
 
+CONVERSATIONS_GROUP = "dmstream-conversations"
+STATE_CHANGELOG = f"{CONVERSATIONS_GROUP}-state-changelog"
+"""Where the conversations worker's state is durable: Faust names it after app and table."""
+
 _PATIENCE_SECONDS = 10.0
 
 
@@ -67,6 +71,9 @@ async def ends_now(
         for tp, records in (await consumer.getmany(*waiting, timeout_ms=500)).items():
             ends[tp] = max(ends[tp], records[-1].offset + 1)
             waiting.discard(tp)
+    # Else it goes on fetching, and the next question waits behind a fetch that waits for records:
+    # this broker answers a connection's requests one after another (measured: 35 ms, 6 without).
+    consumer.pause(*filled)
     return ends
 
 

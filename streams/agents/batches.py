@@ -8,7 +8,8 @@ How. Three places where Faust lets itself be told:
 * `App(ConsumerScheduler=...)` decides in which order fetched records are delivered. Ours delivers,
   for the batched topics, one `RecordBatch` in place of up to `limit` records of one partition. It
   has the attributes of a record; its value is the list of records, its offset the LAST record's.
-  All other topics (changelogs: recovery reads them one by one) go the usual way.
+  So it does for the tables' changelogs: recovery counts by the offset of what it gets, and reaches
+  its end with the batch that holds it (streams/agents/state_table.py). Others go the usual way.
 * `app.topic(..., schema=BatchSchema())` hands that list to the agent untouched.
 * `app.transport` makes the consumer. Ours keeps, for the batched topics, a ledger of what it
   delivered: see streams.agents.batch_consumer.
@@ -21,6 +22,7 @@ workers at random moments and compares what was committed with what was done.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,15 +83,16 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
-def batch_scheduler(topics: frozenset[str], limit: int) -> type[Any]:
+def batch_scheduler(topics: Callable[[], AbstractSet[str]], limit: int) -> type[Any]:
     """The `ConsumerScheduler` that batches `topics`. A class, since Faust makes the instance."""
 
     class BatchScheduler(DefaultSchedulingStrategy):
         def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-            singles = {tp: found for tp, found in records.items() if tp.topic not in topics}
+            ours = topics()
+            singles = {tp: found for tp, found in records.items() if tp.topic not in ours}
             if singles:
                 yield from super().iterate(singles)
-            batched = {tp: found for tp, found in records.items() if tp.topic in topics and found}
+            batched = {tp: found for tp, found in records.items() if tp.topic in ours and found}
             start = 0
             while batched:
                 for tp in list(batched):
@@ -127,9 +130,11 @@ def deliver_in_batches(
     limit: int = BATCH_LIMIT,
     quirks: Quirks | None = None,
 ) -> None:
-    """Makes `app` deliver `topics` in batches of up to `limit` records of one partition."""
+    """Makes `app` deliver `topics`, and its tables' changelogs, in batches of up to `limit` records
+    of one partition."""
     conf: Any = app.conf  # its setters are made by decorators that hide their types
-    conf.ConsumerScheduler = batch_scheduler(topics, limit)
+    # Tables come later than this call.
+    conf.ConsumerScheduler = batch_scheduler(lambda: topics | app.tables.changelog_topics, limit)
     consumer = type("Consumer", (BatchConsumer,), {"batched": topics})
     transport: Any = type("BatchTransport", (driver.Transport,), {})
     transport.Consumer = embedded_consumer(consumer, quirks) if quirks else consumer

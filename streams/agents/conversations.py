@@ -54,6 +54,10 @@ def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -
                 await stream.ack(finished)
 
 
+_AUTOMATIC = b'"origin":"auto"'
+"""In a command as JSON. A text that quotes it has a backslash before each mark."""
+
+
 class LeaseOverError(RuntimeError):
     """The batch took longer than the session: another worker may own the partition by now."""
 
@@ -97,7 +101,10 @@ class StateKeeper:
         """Decides a batch, or holds it until the events before it are folded."""
         partition = await self._partition(batch)
         number = batch.message.partition
-        self._held.setdefault(number, []).append((batch, await self.end_of_events(number)))
+        # An automatic answer was written by a worker that had folded the message it answers.
+        own = all(_AUTOMATIC in (record.value or b"") for record in batch.value)
+        end = 0 if own else await self.end_of_events(number)
+        self._held.setdefault(number, []).append((batch, end))
         return await self._decide_held(partition, batch)
 
     async def _decide_held(self, partition: ConversationPartition, batch: Any) -> list[Any]:

@@ -32,7 +32,7 @@ class WorkingSet:
         self._profiles: dict[str, ProfileState] = {}
         self._conversations: dict[tuple[str, str], ConversationState | None] = {}
         self._outcomes: dict[tuple[str, str], CommandOutcome | None] = {}
-        self._externals: dict[tuple[str, str], str] = {}
+        self._externals: dict[tuple[str, str], str | None] = {}
         self._changed: dict[tuple[str, str, str], None] = {}
 
     def load(self, event: Event) -> State:
@@ -63,31 +63,38 @@ class WorkingSet:
 
     def conversation_named(self, profile: str, external_id: str) -> str | None:
         """Our id of the conversation that a provider calls `external_id`; None if unknown."""
-        found = self._externals.get((profile, external_id))
-        if found is None:
-            stored = self._store.get(table_key(_EXTERNAL, profile, external_id))
-            found = stored.decode() if stored else None
-        return found
+        if (profile, external_id) in self._externals:
+            return self._externals[profile, external_id]
+        stored = self._store.get(table_key(_EXTERNAL, profile, external_id))
+        return stored.decode() if stored else None
 
     def _index(
         self, profile: str, before: ConversationState | None, after: ConversationState
     ) -> None:
         named = after.external[1] if after.external else None
         known = before.external[1] if before and before.external else None
-        if named is not None and named != known:
+        if named == known:
+            return
+        # The index holds what the states hold and no more: an erased conversation's must go, and
+        # an index that kept every id ever told would depend on the order of the telling.
+        if known is not None and self.conversation_named(profile, known) == after.id:
+            self._externals[profile, known] = None
+            self._changed[_EXTERNAL, profile, known] = None
+        if named is not None:
             self._externals[profile, named] = after.id
             self._changed[_EXTERNAL, profile, named] = None
 
-    def changes(self) -> Iterator[tuple[bytes, bytes]]:
-        """(key, value) of each state that differs from the table's."""
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """(key, value) of each state that differs from the table's; None for one that is gone."""
         for kind, profile, name in self._changed:
             yield table_key(kind, profile, name), self._encoded(kind, profile, name)
 
-    def _encoded(self, kind: str, profile: str, name: str) -> bytes:
+    def _encoded(self, kind: str, profile: str, name: str) -> bytes | None:
         if kind == _PROFILE:
             return codec.profile_to_bytes(self._profiles[profile])
         if kind == _EXTERNAL:
-            return self._externals[profile, name].encode()
+            found = self._externals[profile, name]
+            return None if found is None else found.encode()
         conversation = self._conversations.get((profile, name))
         if kind == _CONVERSATION and conversation is not None:
             return codec.conversation_to_bytes(conversation)

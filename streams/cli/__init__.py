@@ -24,6 +24,9 @@ COMMANDS = {
     "backfill": Command(
         "streams.cli.backfill:backfill_command", "Fetch what providers still have of accounts."
     ),
+    "erase": Command(
+        "streams.cli.erase:erase_command", "Erase what a correspondent and a profile wrote."
+    ),
     "inspect": Command("streams.cli.inspect:inspect_command", "Show one conversation's state."),
     "sandbox": Command(
         "streams.cli.sandbox:sandbox_command", "Stand in for the platforms on this machine."
@@ -33,6 +36,9 @@ COMMANDS = {
     ),
     "query": Command("streams.cli.query:query_command", "Ask ClickHouse."),
     "replay": Command("streams.cli.replay:replay_command", "Put failed records back."),
+    "rebuild": Command(
+        "streams.cli.rebuild:rebuild_command", "Fold all state anew and compare it with the live."
+    ),
     "doctor": Command("streams.cli.doctor:doctor_command", "Check that all is as it should be."),
 }
 

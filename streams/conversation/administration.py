@@ -193,7 +193,10 @@ def _erase(
 ) -> tuple[Event, ...]:
     """All that is known goes, even where the platform's clock is ahead of the command's."""
     conversation, address = _known(state)
-    known_until = max(conversation.last_message_at or 0, conversation.last_accepted_at or 0)
+    named_at = conversation.external[0] if conversation.external else 0
+    known_until = max(
+        conversation.last_message_at or 0, conversation.last_accepted_at or 0, named_at
+    )
     return (
         events.CorrespondentErased(
             **making.after_command(command, at).envelope(

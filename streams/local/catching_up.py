@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from schemas.topics import EVENTS, FAILURES, WEBHOOKS
-from streams.log_positions import committed, log_ends
+from streams.log_positions import CONVERSATIONS_GROUP, committed, log_ends
 from streams.settings import Settings
 
-CONVERSATIONS_GROUP = "dmstream-conversations"
 HISTORY_GROUP = "dmstream-history"
 
 

@@ -10,8 +10,8 @@ from aiokafka.errors import KafkaError
 
 from schemas.topics import EVENTS, FAILURES, TOPICS, WEBHOOKS
 from streams import kafka
-from streams.local.catching_up import CONVERSATIONS_GROUP, HISTORY_GROUP
-from streams.log_positions import committed, log_ends, partition_counts
+from streams.local.catching_up import HISTORY_GROUP
+from streams.log_positions import CONVERSATIONS_GROUP, committed, log_ends, partition_counts
 from streams.settings import Settings
 
 State = Literal["ok", "note", "wrong"]

@@ -50,6 +50,7 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 
     async def open_sink(topic: str, partition: int) -> SinkPartition:
         archive = archives[topic]
+        await archive.finish_erasures()
         mark = await archive.high_water_mark(partition)
         place = TopicPartition(topic, partition)
         ends = await ends_now(settings, prober, [place])

@@ -229,6 +229,23 @@ async def test_commands_wait_for_the_events_that_were_written_before_they_were_r
     assert len(place.written.on("dm.outbound.facebook.v1")) == 1
 
 
+@pytest.mark.anyio
+async def test_an_automatic_answer_waits_for_no_later_event_unless_another_command_does() -> None:
+    """Its writer had folded the message; a text that quotes the mark is no automatic answer."""
+    place = open_for_business()
+    place.end = place.partition.position + 1
+    automatic = SEND.model_copy(update={"command_id": "auto-1", "origin": "auto"})
+    asked = SimpleNamespace(value=records(automatic), message=SimpleNamespace(partition=NUMBER))
+    assert await place.keeper.take_commands(asked) == [asked]
+    assert len(place.written.on("dm.outbound.facebook.v1")) == 1
+    quoting = SEND.model_copy(update={"text": '"origin":"auto"'})
+    for wanted in ((quoting,), (automatic, SEND)):
+        place = open_for_business()
+        place.end = place.partition.position + 1
+        held = SimpleNamespace(value=records(*wanted), message=SimpleNamespace(partition=NUMBER))
+        assert await place.keeper.take_commands(held) == []
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"

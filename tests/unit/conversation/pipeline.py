@@ -96,6 +96,8 @@ class Pipeline:
     def _message(self, make: Callable[..., Event], who: int, what: int, **more: Any) -> Event:
         at = self.now - timedelta(days=40) if what == 9 else self.now
         person = PERSONS[who % len(PERSONS)]
+        if what in {3, 4}:  # some tell the provider's own id of the conversation
+            more["external_conversation_id"] = f"t_{person}{what}"
         return make(at, "facebook", person=person, text=TEXTS[what % 2], heard=self.now, **more)
 
     def is_delivered_again(self, which: int, _: int) -> None:

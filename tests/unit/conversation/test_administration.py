@@ -8,6 +8,8 @@ from schemas import commands, data
 from streams.conversation import settings
 from streams.conversation.administration import InvalidCommand
 from streams.conversation.outcomes import outcome_of
+from tests.unit.conversation.erasing import without_what_was_erased
+from tests.unit.conversation.test_order import the_same
 from tests.unit.conversation.world import (
     NOW,
     PROFILE,
@@ -16,6 +18,7 @@ from tests.unit.conversation.world import (
     ago,
     became,
     echo,
+    folded,
     kinds,
     of_profile,
     send,
@@ -159,6 +162,27 @@ def test_erasure_reaches_messages_that_a_platforms_clock_dated_ahead() -> None:
     one.hear(writes(after(seconds=3), external_conversation_id="aWdf"))
     one.do(of_thread(commands.EraseCorrespondent), NOW)
     assert one.conversation().external is None
+
+
+def test_erasure_reaches_an_id_that_a_receipt_dated_ahead_has_told() -> None:
+    one = talking()
+    one.hear(told("message.read", after(seconds=3), external_conversation_id="aWdf"))
+    one.do(of_thread(commands.EraseCorrespondent), NOW)
+    assert one.conversation().external is None
+
+
+@pytest.mark.parametrize("media", [(), ("https://shop.example/blue.jpg",)])
+def test_a_crowded_conversation_folds_alike_without_the_texts_that_were_erased(
+    media: tuple[str, ...],
+) -> None:
+    """Invariant 4: whether an echo may be one of many sends is part of the state."""
+    one = talking()
+    for number in range(6):
+        text = None if media and number > 3 else "their order"
+        one.do(send(f"c-{number}", text=text, media_urls=media if number > 3 else ()))
+    assert (one.conversation().crowded_until is None) == bool(media)
+    one.do(of_thread(commands.EraseCorrespondent, "erase"), after(minutes=1))
+    the_same(one, folded(without_what_was_erased(one.log)))
 
 
 def test_an_older_setting_told_late_changes_nothing() -> None:

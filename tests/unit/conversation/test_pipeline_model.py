@@ -11,6 +11,7 @@ from streams.conversation import months
 from streams.conversation.keys import command_of
 from streams.conversation.outcomes import outcome_of
 from streams.conversation.rules import Rules
+from tests.unit.conversation.erasing import without_what_was_erased
 from tests.unit.conversation.pipeline import Pipeline
 from tests.unit.conversation.test_order import the_same
 from tests.unit.conversation.world import folded
@@ -56,6 +57,17 @@ def test_state_rebuilt_from_the_log_equals_the_live_state(chosen: Steps) -> None
     """Invariant 4."""
     pipeline = run(chosen)
     the_same(pipeline.worker, folded(pipeline.log))
+
+
+@settings(deadline=None, max_examples=150)
+@given(steps(ACTIONS))
+@example([("writes", 0, 0), ("clock_moves", 9, 0), ("is_asked_to_erase", 0, 0), ("reads", 9, 9)])
+def test_state_rebuilt_from_a_log_without_what_was_erased_equals_the_live_state(
+    chosen: Steps,
+) -> None:
+    """Invariant 4: the archive has no content of who was erased, and must fold to the same."""
+    pipeline = run(chosen)
+    the_same(pipeline.worker, folded(without_what_was_erased(pipeline.log)))
 
 
 @settings(deadline=None, max_examples=100)

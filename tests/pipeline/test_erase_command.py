@@ -1,0 +1,86 @@
+"""`dmstream erase` over the whole route: command, event, state, archive, report."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from streams.settings import Settings
+from tests.conftest import ClickHouse
+from tests.pipeline.talking import Talk, talking
+
+pytestmark = pytest.mark.pipeline
+
+TEXT = "I live in Rose Street 7"
+
+
+@pytest.fixture(scope="module")
+def talk(
+    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Talk]:
+    folder = tmp_path_factory.mktemp("erase")
+    settings = Settings(
+        _env_file=None,
+        kafka=broker,
+        embedded=True,
+        partitions=4,
+        topic_prefix=f"{folder.name}.",
+        data_dir=folder,
+        clickhouse_url=embedded_clickhouse.url,
+        clickhouse_database=embedded_clickhouse.migrated(),
+    )
+    with talking(settings, folder, "conversations", "history") as found:
+        yield found
+
+
+def erase(talk: Talk, *arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", "erase", *arguments],
+        env=talk.running.environment() | {"PATH": ""},
+        input=said,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def texts(talk: Talk, person: str) -> list[str]:
+    client = talk.running.archive()
+    rows = client.query(
+        f"SELECT text FROM {talk.running.settings.clickhouse_database}_analytics.messages"
+        " WHERE correspondent_id = {person:String}",
+        parameters={"person": person},
+    ).result_rows
+    client.close()
+    return [str(text) for (text,) in rows]
+
+
+def test_a_correspondent_is_erased_after_a_question_and_others_are_not(talk: Talk) -> None:
+    account = talk.account("facebook")
+    person, other = (talk.somebody_writes(account, text=TEXT) for _ in range(2))
+    talk.running.settled()
+    named = (account.id, account.conversation(person))
+
+    refused = erase(talk, *named, said="n\n")
+    assert refused.returncode == 1
+    assert "1 messages from" in refused.stdout
+    assert texts(talk, person) == [TEXT]
+
+    done = erase(talk, *named, said="y\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 messages are still counted, 0 rows of the archive hold content" in done.stdout
+    assert f"{talk.running.settings.topic('dm.events.v1')} " in done.stdout
+    assert "without end" in done.stdout
+    assert texts(talk, person) == [""]
+    assert texts(talk, other) == [TEXT]
+    assert TEXT not in done.stdout
+
+
+def test_who_never_wrote_is_not_erased(talk: Talk) -> None:
+    account = talk.account("facebook")
+    talk.somebody_writes(account)
+    done = erase(talk, account.id, account.conversation("123"), "--yes")
+    assert done.returncode == 1
+    assert "has no message" in done.stdout
+    assert "stage `command`" in done.stderr
