@@ -105,3 +105,7 @@ class Journal(Protocol):
     async def done(self, item: Outgoing, *events: Event) -> None:
         """It has its outcome."""
         ...
+
+    async def prune(self, now: datetime) -> int:
+        """Forgets what ended long ago. Returns how many."""
+        ...

@@ -6,11 +6,13 @@ before the batch is acknowledged. Recovery is Faust's, unchanged: it reads that 
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
 
 from streams.agents.outbox import Outbox
+
+_Value = TypeVar("_Value", bytes, None)
 
 
 class StateTable:
@@ -30,17 +32,23 @@ class StateTable:
         return list(self._table.data.items())
 
     def queue_changelog(
-        self, changes: Iterable[tuple[bytes, bytes]], outbox: Outbox, partition: int
-    ) -> list[tuple[bytes, bytes]]:
-        """Puts the changes in line for the changelog. Apply them once the outbox is flushed."""
+        self, changes: Iterable[tuple[bytes, _Value]], outbox: Outbox, partition: int
+    ) -> list[tuple[bytes, _Value]]:
+        """Puts the changes in line for the changelog. Apply them once the outbox is flushed.
+
+        A value of None forgets the key: compaction then takes it from the topic, too.
+        """
         queued = list(changes)
         topic = self._table.changelog_topic_name
         for key, value in queued:
             outbox.add(topic, key, value, partition=partition)
         return queued
 
-    def apply(self, changes: Iterable[tuple[bytes, bytes]]) -> None:
+    def apply(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Makes the changes visible to the next batch."""
         store = self._table.data
         for key, value in changes:
-            store[key] = value
+            if value is None:
+                store.pop(key, None)
+            else:
+                store[key] = value

@@ -91,11 +91,12 @@ METRICS = (
     ),
     Metric(
         title="Active conversations this month",
+        # `conversations` says which month it is in each profile's zone.
         sql="""
             SELECT profile_id, facebook_count, instagram_count, x_count, active_count,
                 monthly_limit, limit_share, is_limit_reached
             FROM {views}.active_conversations
-            WHERE month = formatDateTime(now64(3, 'UTC'), '%Y-%m')
+            WHERE (profile_id, month) IN (SELECT profile_id, month FROM {views}.conversations)
             ORDER BY active_count DESC, profile_id LIMIT 12
         """,
         columns=(
