@@ -15,7 +15,7 @@ _DRAIN_SECONDS = 3.0
 """For what was accepted to reach the archive."""
 _STAGES: tuple[tuple[tuple[str, ...], float], ...] = (
     (tuple(services.worker_name(name) for name in services.WORKERS), 2.0),
-    ((services.CLICKHOUSE,), 1.0),
+    ((services.CLICKHOUSE, services.SANDBOX), 1.0),
     ((services.BROKER,), 0.5),
 )
 """Who stops together, in the order of the data, and the seconds that each stage is sure of."""
@@ -44,7 +44,7 @@ async def _drain(pipeline: Pipeline) -> None:
     looked: list[Behind] = []
 
     async def look_and_keep() -> Behind:
-        looked.append(await look(pipeline.settings))
+        looked.append(await look(pipeline.settings, sends=True))
         return looked[-1]
 
     try:

@@ -66,6 +66,10 @@ def gateway_port(settings: Settings) -> Port:
     return Port(settings.port, settings.host, "the gateway", "DM_PORT")
 
 
+def sandbox_port(settings: Settings) -> Port:
+    return Port(settings.sandbox_port, "127.0.0.1", "the sandbox", "DM_SANDBOX_PORT")
+
+
 def check_wheels() -> None:
     """Raises PreflightError where an installed part is missing."""
     for module, part in _WHEELS.items():

@@ -55,9 +55,11 @@ async def _restore(pipeline: Pipeline, archive: Archive) -> int:
 
 
 async def start_workers(pipeline: Pipeline) -> None:
-    """The gateway and the workers, side by side. Raises ServiceEndedError."""
+    """The gateway, the sandbox and the workers, side by side. Raises ServiceEndedError."""
     settings = pipeline.settings
     starting = [services.gateway(settings)]
+    if settings.sandbox:
+        starting.append(services.sandbox(settings, preflight.sandbox_port(settings)))
     starting += [services.worker(settings, name) for name in services.WORKERS]
     with pipeline.screen.waiting("starting the gateway and the workers"):
         await asyncio.gather(*(_start(pipeline, service) for service in starting))
