@@ -18,6 +18,14 @@ from streams.agents.outgoing import Noted, Outgoing, Progress, WaitingSend
 from streams.agents.state_table import StateTable
 from streams.settings import Settings
 
+TABLE = "sends"
+CHANGELOG = f"dmstream-delivery-{TABLE}-changelog"
+"""The table's topic, by Faust's own naming, without the prefix."""
+
+Note = dict[str, Any]
+"""A value as JSON: progress, at (ms), and until it has ended turn, attempts, delivered; where it
+waits on the delayed topic also until (ms), conversation, place."""
+
 _PIECE = 5_000
 
 

@@ -13,7 +13,7 @@ from streams import kafka
 from streams.accounts import AccountDirectory
 from streams.agents.delivery import OUTBOUND, Delivery, add_delivery_agents
 from streams.agents.dispatcher import Dispatcher
-from streams.agents.journal import TableJournal
+from streams.agents.journal import TABLE, TableJournal
 from streams.agents.outbox import Outbox
 from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
@@ -58,7 +58,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 
     topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED))
     app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
-    table = StateTable(app, "sends", partitions=settings.partitions)
+    table = StateTable(app, TABLE, partitions=settings.partitions)
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 
     def dispatcher() -> Dispatcher:
