@@ -42,7 +42,7 @@ async def keep(settings: Settings, log: str) -> bool:
         return False
     delayed = sum((await log_ends(settings, OUTBOUND_DELAYED)).values())
     # Nothing is left to carry out and nothing waits: most often the journal need not be read.
-    notes = await _unended(settings) if behind.unread or delayed else {}
+    notes = await unended(settings) if behind.unread or delayed else {}
     content = orjson.dumps({"log": log, "notes": notes})
     await asyncio.to_thread(_write, notes_file(settings), content)
     return True
@@ -62,7 +62,7 @@ def forget(settings: Settings) -> None:
     notes_file(settings).unlink(missing_ok=True)
 
 
-async def _unended(settings: Settings) -> dict[str, Note]:
+async def unended(settings: Settings) -> dict[str, Note]:
     """The newest note of each send, without those that have ended or were forgotten."""
     ends = await log_ends(settings, CHANGELOG)
     reader = kafka.reader(settings, CHANGELOG)

@@ -57,14 +57,18 @@ async def _restore(pipeline: Pipeline, archive: Archive) -> int:
         )
     what = f"{restored.events:,} events from the archive"
     if restored.sends.in_line:
-        what += f", {restored.sends.in_line:,} accepted sends go on"
+        what += f", {_sends(restored.sends.in_line, 'goes on', 'go on')}"
     pipeline.screen.done("restored", what, time.monotonic() - began)
     if restored.sends.unknown:
         pipeline.screen.note(
-            f"{restored.sends.unknown:,} accepted sends had no outcome when everything ended "
-            "at once: they may have been delivered, and are told as unknown until an echo says so"
+            f"{_sends(restored.sends.unknown, 'had', 'had')} no outcome when everything ended at "
+            "once, and may have been delivered: told as unknown until an echo says that it was"
         )
     return restored.events
+
+
+def _sends(count: int, one: str, many: str) -> str:
+    return f"1 accepted send {one}" if count == 1 else f"{count:,} accepted sends {many}"
 
 
 async def start_workers(pipeline: Pipeline) -> None:
