@@ -74,7 +74,8 @@ def _sends(count: int, one: str, many: str) -> str:
 async def start_workers(pipeline: Pipeline) -> None:
     """The gateway, the sandbox and the workers, side by side. Raises ServiceEndedError."""
     settings = pipeline.settings
-    journal_notes.forget(settings)
+    if settings.embedded:
+        journal_notes.forget(settings)
     starting = [services.gateway(settings)]
     if settings.sandbox:
         starting.append(services.sandbox(settings, preflight.sandbox_port(settings)))
