@@ -25,6 +25,8 @@ _ANSWERS = (
     "Of course, we have changed your order.",
     "Gern geschehen. Sonst noch etwas?",
 )
+_TOO_LONG = "word " * 2_100
+"""For every platform."""
 _QUESTIONS = ("Hello, are you open on Sunday?", "Is my parcel on its way?", "Avez-vous du bleu ?")
 
 # X through Ayrshare is left out: one form of its webhooks swaps the sides (docs/decisions/0008).
@@ -83,7 +85,7 @@ class OperatorDay:
         await asyncio.gather(
             self._people_write(auto),
             *(self._send(one) for one in waiting),
-            *(self._send(one, text="word " * 600) for one in waiting[:2]),
+            *(self._send(one, text=_TOO_LONG) for one in waiting[:2]),
             *(self._send(one) for one in self._first(2, is_window_open=False)),
             *(self._send(one) for one in self._first(3, is_over_limit=True)),
             self._a_stranger(),
