@@ -5,11 +5,13 @@ a Faust GlobalTable, since the gateway (no Faust) needs the same (docs/decisions
 """
 
 import asyncio
+from collections import defaultdict
 
 import structlog
 from pydantic import ValidationError
 
 from schemas.accounts import AccountRecord
+from schemas.base import Provider
 from schemas.topics import ACCOUNTS
 from streams import kafka
 from streams.log_positions import log_ends
@@ -24,15 +26,29 @@ class AccountDirectory:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._records: dict[str, AccountRecord] = {}
+        self._references: dict[tuple[Provider, str], set[str]] = defaultdict(set)
+        """By provider and profile."""
         self._consumer = kafka.reader(settings, ACCOUNTS)
         self._following: asyncio.Task[None] | None = None
 
     def get(self, key: str) -> AccountRecord | None:
         return self._records.get(key)
 
+    def references(self, provider: Provider, profileid: str) -> list[str]:
+        """What the provider calls this profile or its accounts; the profile's own id first."""
+        known = self._references.get((provider, profileid), ())
+        return sorted(known, key=lambda reference: (reference != profileid, reference))
+
     def put(self, key: str, record: AccountRecord) -> None:
         """What this process has just written to the topic; the topic brings it again."""
+        self._forget(key)
         self._records[key] = record
+        self._references[record.provider, record.profileid].add(record.reference)
+
+    def _forget(self, key: str) -> None:
+        record = self._records.pop(key, None)
+        if record is not None:
+            self._references[record.provider, record.profileid].discard(record.reference)
 
     async def start(self) -> None:
         """Returns once everything written before the call is known."""
@@ -62,10 +78,10 @@ class AccountDirectory:
 
     def _apply(self, key: str, value: bytes | None) -> None:
         if value is None:
-            self._records.pop(key, None)
+            self._forget(key)
             return
         try:
-            self._records[key] = AccountRecord.model_validate_json(value)
+            self.put(key, AccountRecord.model_validate_json(value))
         except ValidationError as error:
             log.error(
                 "account_record_unreadable", key=key, errors=error.error_count(),

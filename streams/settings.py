@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     meta_instagram_url: str = "https://graph.instagram.com/v25.0"
     """Instagram through its own login."""
     x_url: str = "https://api.x.com"
+    sandbox: bool = False
+    """The addresses above are a sandbox's: credentials are made up, real ones are not looked at.
+    `dmstream up` sets it for its workers, unless it is told --real-platforms."""
+    sandbox_port: int = Field(default=8090, ge=1, le=65535)
+    """Where `dmstream up` starts the sandbox, on loopback."""
     media_allow_private: bool = False
     """Fetch media for X from addresses of our own network too: for the sandbox and tests."""
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import faust
@@ -23,7 +23,7 @@ from streams.agents.batches import BatchSchema
 from streams.agents.dispatcher import Dispatcher, StoppedError
 from streams.agents.failing import failure_headers, places
 from streams.agents.outbox import Outbox
-from streams.agents.outgoing import Outgoing
+from streams.agents.outgoing import Journal, Outgoing
 from streams.settings import Settings
 
 OUTBOUND = (OUTBOUND_FACEBOOK, OUTBOUND_INSTAGRAM, OUTBOUND_X)
@@ -34,6 +34,8 @@ Begin = Callable[[Any], "asyncio.Task[None]"]
 # Sends of about 2 kB that have not ended.
 OUTBOUND_IN_HAND = 5_000
 DELAYED_IN_HAND = 50_000
+
+PRUNE_EVERY = timedelta(hours=1)
 
 _ACCEPTED: TypeAdapter[SendAccepted] = TypeAdapter(SendAccepted)
 
@@ -90,6 +92,9 @@ class Round:
     dispatcher: Dispatcher
     outbound: Lane = field(default_factory=lambda: Lane(OUTBOUND_IN_HAND))
     delayed: Lane = field(default_factory=lambda: Lane(DELAYED_IN_HAND))
+    prune_at: datetime | None = None
+    """When the journal is looked through again; None: at the first batch."""
+    pruning: "asyncio.Task[None] | None" = None
 
 
 @dataclass(slots=True)
@@ -149,6 +154,21 @@ class Delivery:
         lane.tails[place] = finishing
         await lane.room()
 
+    def _prune_when_due(self, now: Round) -> None:
+        """Beside the sends. Without sends there are no new notes, so their batches set the time."""
+        moment = self.clock()
+        if now.prune_at is None or moment >= now.prune_at:
+            now.prune_at = moment + PRUNE_EVERY
+            now.pruning = asyncio.create_task(self._prune(now.dispatcher.journal, moment))
+            now.pruning.add_done_callback(_retrieve)
+
+    async def _prune(self, journal: Journal, moment: datetime) -> None:
+        try:
+            await journal.prune(moment)
+        except Exception as error:
+            await self.crash(error)
+            raise
+
     async def _finish(
         self,
         earlier: "asyncio.Task[None] | None",
@@ -172,6 +192,7 @@ class Delivery:
     def _current(self) -> Round:
         if self._round is None:
             self._round = Round(self.make_dispatcher())
+        self._prune_when_due(self._round)
         return self._round
 
     def _fail(self, record: Any, error: ValidationError) -> None:

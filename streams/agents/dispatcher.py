@@ -141,7 +141,7 @@ class Dispatcher:
             return await self._after_error(item, result, now)
         pause = send_events.pause_end(result, now)
         if pause is not None:
-            self._waiting.pause(item.account, pause)
+            self._waiting.pause(item.paused_with, pause)
         await self._end(item, *send_events.sent(item, result, now))
         return None
 
@@ -160,14 +160,14 @@ class Dispatcher:
                 return item, after
             case Delay(until, scope):
                 self._waiting.pause(
-                    item.account if scope == "account" else item.conversation, until
+                    item.paused_with if scope == "account" else item.conversation, until
                 )
                 await self._wait_until(item, until)
             case StopAccount():
                 if step.until is None:
                     self._stopped_accounts[item.account] = now
                 else:
-                    self._waiting.pause(item.account, step.until)
+                    self._waiting.pause(item.paused_with, step.until)
                 await self._end(item, *send_events.account_stopped(item, error, step, now))
             case Unknown():
                 await self._end(item, send_events.unknown(item, step, now))

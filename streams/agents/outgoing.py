@@ -34,6 +34,15 @@ class Outgoing:
         data = self.accepted.data
         return f"{data.provider}:{self.accepted.platform}:{data.account_id}"
 
+    @property
+    def paused_with(self) -> str:
+        """Whose pause holds it back: Ayrshare counts the calls of a profile on all its networks
+        together (and suspends one that goes on after a refusal), the others those of an account.
+        """
+        if self.accepted.data.provider == "ayrshare":
+            return f"ayrshare:{self.accepted.profileid}"
+        return self.account
+
     def waiting_until(self, until: datetime) -> "WaitingSend":
         return WaitingSend(self.accepted.id, self.conversation, self.place, until)
 
@@ -104,4 +113,8 @@ class Journal(Protocol):
 
     async def done(self, item: Outgoing, *events: Event) -> None:
         """It has its outcome."""
+        ...
+
+    async def prune(self, now: datetime) -> int:
+        """Forgets what ended long ago. Returns how many."""
         ...

@@ -33,17 +33,21 @@ def sent(item: Outgoing, result: Sent, at: datetime) -> tuple[Event, ...]:
     Text and media may have become several messages: the text is in the first, media in the rest,
     and the last one tells that the command is done (a command has one end). A platform that names
     no message gets an id made from the command.
+
+    Their time is the attempt's: the platform's own lies between that and the answer, and its
+    receipts "up to an instant" name the platform's. A later time would leave them unread.
     """
     accepted = item.accepted
     ids = result.message_ids or (f"dm:{accepted.data.command_id}",)
     external = result.external_conversation_id or accepted.data.external_conversation_id
     return tuple(
         MessageSent(
-            **_envelope(item, at)
+            **_envelope(item, item.attempted_at or at)
             | {
+                "receivedat": to_milliseconds(at),
                 "id": event_id(
                     accepted.data.provider, accepted.data.account_id, "message", message_id
-                )
+                ),
             },
             data=data.Message(
                 **_place(item) | {"external_conversation_id": external},

@@ -12,7 +12,8 @@ _SHORTLY = timedelta(seconds=0.25)
 @dataclass(slots=True)
 class Waiting:
     _pauses: dict[str, datetime] = field(default_factory=dict)
-    """Account or conversation to the instant before which nothing of it is attempted."""
+    """Account (Ayrshare: profile) or conversation to the instant before which nothing of it is
+    attempted."""
     _sends: dict[str, dict[str, WaitingSend]] = field(default_factory=dict)
     """By conversation and id: what is on the delayed topic."""
 
@@ -37,7 +38,7 @@ class Waiting:
             for send in self._sends.get(item.conversation, {}).values()
             if send.place < item.place
         ]
-        for name in (item.account, item.conversation):
+        for name in (item.paused_with, item.conversation):
             until = self._pauses.get(name)
             if until is not None and until > now:
                 found.append(until)

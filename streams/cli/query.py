@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from streams.settings import Settings
+from streams.terminal import Terminal
 
 _NUMBER = re.compile(r"(?:Nullable\()?(?:U?Int|Float|Decimal)")
 _SENTENCE = re.compile(
@@ -60,7 +61,7 @@ def query_command(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     if chosen is Format.TABLE and answer_format == _SERVER_FORMATS[Format.TABLE]:
-        _show(orjson.loads(body), Console())
+        _show(orjson.loads(body), Terminal())
     else:
         sys.stdout.buffer.write(body)
         sys.stdout.buffer.flush()

@@ -82,8 +82,9 @@ async def _replay(settings: Settings, selection: "Selection", *, dry_run: bool) 
 
 
 def _print(tally: "Tally", *, dry_run: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from streams.terminal import Terminal
 
     table = Table("stage", "reason", "would be put back" if dry_run else "put back", "left alone")
     for stage, reason in sorted(tally.replayed.keys() | tally.left.keys()):
@@ -91,7 +92,7 @@ def _print(tally: "Tally", *, dry_run: bool) -> None:
         table.add_row(stage, reason, str(tally.replayed[place]), str(tally.left[place]))
     table.add_section()
     table.add_row("all", "", str(tally.replayed.total()), str(tally.left.total()))
-    Console().print(table)
+    Terminal().print(table)
     if tally.left:
         typer.echo("Left alone: records of topics whose writer must be mended instead.")
 

@@ -19,12 +19,23 @@ def up_command(
         bool,
         typer.Option("--own-clickhouse", help="Use the server at DM_CLICKHOUSE_URL; embed none."),
     ] = False,
+    sandbox: Annotated[
+        bool | None,
+        typer.Option(
+            "--sandbox/--real-platforms",
+            help="Send to a stand-in that starts here, or for real with DM_CREDENTIAL_... "
+            "[default: the stand-in; for real with --own-kafka]",
+        ),
+    ] = None,
     end_with_parent: Annotated[
         bool,
         typer.Option("--end-with-parent", help="Stop when the process that started this one ends."),
     ] = False,
 ) -> None:
-    """Start broker, ClickHouse, gateway and workers here; serve until Ctrl-C.
+    """Start broker, ClickHouse, gateway, workers and a sandbox here; serve until Ctrl-C.
+
+    The sandbox stands in for the platforms: what is sent goes there, and people behind it answer.
+    With --real-platforms there is none, and sends leave this machine.
 
     The history is kept in DM_DATA_DIR (data/); a new start restores the log from it. Ctrl-C stops
     in order, a second one kills at once.
@@ -40,5 +51,11 @@ def up_command(
     if end_with_parent:
         processes.end_with_parent(os.getppid(), signal.SIGTERM)
     quiet_clients()
-    options = Options(demo=demo, leave=leave, own_kafka=own_kafka, own_clickhouse=own_clickhouse)
+    options = Options(
+        demo=demo,
+        leave=leave,
+        own_kafka=own_kafka,
+        own_clickhouse=own_clickhouse,
+        sandbox=sandbox,
+    )
     raise typer.Exit(up(Settings(), options, Screen()))

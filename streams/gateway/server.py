@@ -1,5 +1,6 @@
 """The gateway as a process: its socket, its server, its start and its end."""
 
+import errno
 import gc
 import logging
 import signal
@@ -74,9 +75,12 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            remedy = "set DM_HOST to an address of this machine, as 127.0.0.1 or 0.0.0.0"
+        else:
+            remedy = "stop what listens there, or set DM_HOST and DM_PORT"
         raise GatewayStartError(
-            f"can't listen on {host}:{port} ({error.strerror}): stop what listens there, "
-            "or set DM_HOST and DM_PORT"
+            f"can't listen on {host}:{port} ({error.strerror}): {remedy}"
         ) from error
 
 

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from schemas.accounts import AccountRecord, account_key
 from schemas.base import Provider
 from schemas.events import AccountLinked, ProfileRegistered, parse_event
+from streams.conversation.keys import COMMANDS_SOURCE
 
 _KINDS = (b"dm.account.linked.", b"dm.profile.registered.")
 _PROVIDERS: dict[str, Provider] = {name: name for name in get_args(Provider)}
@@ -40,10 +41,14 @@ class AccountBook:
             yield key.encode(), record.model_dump_json(exclude_none=True).encode()
 
     def _register(self, event: ProfileRegistered) -> None:
-        # `/dmstream/<provider>/<reference>`: told by a webhook. By a command, links follow.
+        reference = event.data.reference
+        if event.source.startswith(COMMANDS_SOURCE) and reference:
+            # Only Ayrshare names a profile by something that is no account: its refId.
+            self._keep("ayrshare", reference, event, origin="command")
+            return
+        # `/dmstream/<provider>/<reference>`: told by a webhook.
         _, _, told_by = event.source.partition("/dmstream/")
         provider = _PROVIDERS.get(told_by.partition("/")[0])
-        reference = event.data.reference
         if provider is None or reference is None:
             return
         self._references[event.profileid, provider] = reference
@@ -52,6 +57,8 @@ class AccountBook:
     def _link(self, event: AccountLinked) -> None:
         link = event.data
         reference = self._references.get((event.profileid, link.provider), link.account_id)
+        if event.source.startswith(COMMANDS_SOURCE):
+            reference = link.account_id  # as it was written then: with the account's credential
         if not reference:
             return
         known = self._records.get(account_key(link.provider, reference))

@@ -51,6 +51,11 @@ class Archive:
         sql = f"SELECT uniqExact(event_id) FROM {self.database}.events"  # noqa: S608 - a setting
         return int(self.client.query(sql).result_rows[0][0])
 
+    def newest_log(self) -> str | None:
+        """The log that the archive was last fed from."""
+        logs = incarnations.incarnations(self.client, database=self.database)
+        return logs[-1] if logs else None
+
     def events(self) -> Iterator[Archived]:
         """In the order that a restore keeps."""
         return incarnations.read_back(self.client, database=self.database)

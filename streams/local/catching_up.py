@@ -7,11 +7,21 @@ from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 
-from schemas.topics import EVENTS, FAILURES, WEBHOOKS
+from schemas.topics import (
+    COMMANDS,
+    EVENTS,
+    FAILURES,
+    OUTBOUND_FACEBOOK,
+    OUTBOUND_INSTAGRAM,
+    OUTBOUND_X,
+    WEBHOOKS,
+)
 from streams.log_positions import CONVERSATIONS_GROUP, committed, log_ends
 from streams.settings import Settings
 
 HISTORY_GROUP = "dmstream-history"
+DELIVERY_GROUP = "dmstream-delivery"
+OUTBOUND = (OUTBOUND_FACEBOOK, OUTBOUND_INSTAGRAM, OUTBOUND_X)
 
 
 class NotCaughtUpError(RuntimeError):
@@ -24,7 +34,8 @@ class Behind:
 
     webhooks: int
     unread: int
-    """Webhooks not yet normalised, and events not yet folded into state."""
+    """Webhooks not yet normalised, events not yet folded into state, commands not yet decided,
+    and, where asked, sends not yet carried out."""
     records: int
     """Of the topics that the archive keeps."""
     unarchived: int
@@ -34,21 +45,25 @@ class Behind:
         return not self.unread and not self.unarchived
 
 
-async def look(settings: Settings) -> Behind:
-    """Counts what committed offsets leave.
+async def look(settings: Settings, *, sends: bool = False) -> Behind:
+    """Counts what committed offsets leave; `sends`: also those that are before the delivery worker
+    (what waits on the delayed topic is not under way).
 
-    The order matters, since webhooks lead to events and events to derived events: each reader is
-    asked before the end of what it reads, and the archive last. So what appears in between counts
-    as left, and nothing left means nothing under way.
+    The order matters, since webhooks lead to events, events to commands, and both to events again:
+    each reader is asked before the end of what it reads. So what appears in between counts as left,
+    and nothing left means nothing under way.
     """
-    read = await committed(settings, CONVERSATIONS_GROUP, WEBHOOKS, EVENTS)
+    read = await committed(settings, CONVERSATIONS_GROUP, WEBHOOKS, EVENTS, COMMANDS)
+    if sends:
+        read |= await committed(settings, DELIVERY_GROUP, *OUTBOUND)
     archived = await committed(settings, HISTORY_GROUP, EVENTS, FAILURES)
     webhooks = await log_ends(settings, WEBHOOKS)
+    asked = await log_ends(settings, COMMANDS, *(OUTBOUND if sends else ()))
     records = await log_ends(settings, EVENTS, FAILURES)
     folded = {place: end for place, end in records.items() if place in read}
     return Behind(
         webhooks=sum(webhooks.values()),
-        unread=_left(webhooks, read) + _left(folded, read),
+        unread=_left(webhooks, read) + _left(asked, read) + _left(folded, read),
         records=sum(records.values()),
         unarchived=_left(records, archived),
     )

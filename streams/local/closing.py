@@ -5,7 +5,7 @@ import time
 
 from aiokafka.errors import KafkaError
 
-from streams.local import services
+from streams.local import journal_notes, services
 from streams.local.catching_up import Behind, NotCaughtUpError, catch_up, look
 from streams.local.pipeline import Pipeline
 
@@ -13,9 +13,11 @@ _TOGETHER_SECONDS = 9.0
 """A person waits at most 10 s for the prompt."""
 _DRAIN_SECONDS = 3.0
 """For what was accepted to reach the archive."""
+_NOTES_SECONDS = 2.0
+"""For reading how far each send had come."""
 _STAGES: tuple[tuple[tuple[str, ...], float], ...] = (
     (tuple(services.worker_name(name) for name in services.WORKERS), 2.0),
-    ((services.CLICKHOUSE,), 1.0),
+    ((services.CLICKHOUSE, services.SANDBOX), 1.0),
     ((services.BROKER,), 0.5),
 )
 """Who stops together, in the order of the data, and the seconds that each stage is sure of."""
@@ -33,10 +35,29 @@ async def close(pipeline: Pipeline) -> None:
     if pipeline.accepts and supervisor.is_running(services.BROKER):
         await _drain(pipeline)
     for place, (names, _) in enumerate(_STAGES):
+        if place == 1 and pipeline.accepts:
+            await _keep_notes(pipeline)
         later = sum(seconds for _, seconds in _STAGES[place + 1 :])
         grace = began + _TOGETHER_SECONDS - later - time.monotonic()
         await supervisor.stop(*names, grace_seconds=grace)
     pipeline.screen.done("stopped", "", time.monotonic() - began)
+
+
+async def _keep_notes(pipeline: Pipeline) -> None:
+    """For the next start, so that accepted sends go on. Without it they are told as unknown."""
+    supervisor, settings = pipeline.supervisor, pipeline.settings
+    if not settings.embedded or not supervisor.is_running(services.BROKER):
+        return
+    try:
+        async with asyncio.timeout(_NOTES_SECONDS):
+            kept = await journal_notes.keep(settings, pipeline.log)
+    except (TimeoutError, KafkaError, OSError):
+        kept = False
+    if not kept:
+        pipeline.screen.note(
+            "not everything had reached the archive: accepted sends without an outcome will be "
+            "told as unknown"
+        )
 
 
 async def _drain(pipeline: Pipeline) -> None:
@@ -44,7 +65,7 @@ async def _drain(pipeline: Pipeline) -> None:
     looked: list[Behind] = []
 
     async def look_and_keep() -> Behind:
-        looked.append(await look(pipeline.settings))
+        looked.append(await look(pipeline.settings, sends=True))
         return looked[-1]
 
     try:

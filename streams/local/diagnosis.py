@@ -8,9 +8,9 @@ from typing import Literal
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.topics import EVENTS, FAILURES, TOPICS, WEBHOOKS
+from schemas.topics import COMMANDS, EVENTS, FAILURES, TOPICS, WEBHOOKS
 from streams import kafka
-from streams.local.catching_up import HISTORY_GROUP
+from streams.local.catching_up import DELIVERY_GROUP, HISTORY_GROUP, OUTBOUND
 from streams.log_positions import CONVERSATIONS_GROUP, committed, log_ends, partition_counts
 from streams.settings import Settings
 
@@ -22,7 +22,11 @@ _MOVES_WITHIN_SECONDS = 7.0
 """A reader that is behind and does not move in this time stands still. Longer than a worker takes
 to be started again on the embedded broker."""
 
-_READ_BY = {CONVERSATIONS_GROUP: (WEBHOOKS, EVENTS), HISTORY_GROUP: (EVENTS, FAILURES)}
+_READ_BY = {
+    CONVERSATIONS_GROUP: (WEBHOOKS, EVENTS, COMMANDS),
+    DELIVERY_GROUP: OUTBOUND,
+    HISTORY_GROUP: (EVENTS, FAILURES),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,21 @@
 """The demonstration day over HTTP, and the wait until the archive has what came of it."""
 
 import asyncio
+import random
 import time
 from datetime import UTC, datetime
 from functools import partial
 
+import httpx
+
+from streams.local import operator_day
 from streams.local.archive import Archive
+from streams.local.caller import caller
 from streams.local.catching_up import catch_up, look
+from streams.local.operator_day import OperatorDay
 from streams.local.pipeline import Pipeline
-from streams.local.services import gateway_url
+from streams.local.services import gateway_url, sandbox_url
+from streams.local.stand_in import StandIn
 from streams.simulator.client import Tally
 from streams.simulator.demonstration import demonstration
 from streams.simulator.sign import Secrets
@@ -22,7 +29,7 @@ class WebhooksLostError(RuntimeError):
     """The gateway said yes to more webhooks than the log holds."""
 
 
-def as_the_demonstration_needs(pipeline: Pipeline) -> None:
+def as_simulated_people_need(pipeline: Pipeline) -> None:
     """Thread control is told by our app's id: the simulated app is ours where none is set."""
     if not pipeline.settings.meta_app_ids:
         pipeline.settings = pipeline.settings.model_copy(update={"meta_app_ids": (APP_ID,)})
@@ -53,6 +60,22 @@ async def feed(pipeline: Pipeline) -> int:
     return accepted
 
 
+async def let_an_operator_work(pipeline: Pipeline) -> int:
+    """Returns how many webhooks the gateway accepted from the sandbox. Raises NotAnsweredError."""
+    began = time.monotonic()
+    settings, archive = pipeline.settings, Archive(pipeline.settings)
+    known = await asyncio.to_thread(operator_day.conversations, archive)
+    with pipeline.screen.waiting("an operator answers"):
+        async with caller(settings) as calls, httpx.AsyncClient(timeout=10) as client:
+            stand_in = StandIn(client, sandbox_url(settings))
+            day = OperatorDay(calls, stand_in, known, random.Random(len(known)))  # noqa: S311
+            await day.work()
+            posted = await stand_in.posted()
+    what = f"{day.sends} sends asked for, {day.people} people write"
+    pipeline.screen.done("an operator's work", what, time.monotonic() - began)
+    return posted
+
+
 async def wait_for_the_archive(pipeline: Pipeline, accepted: int | None) -> None:
     """Returns once all that was accepted is archived. Raises NotCaughtUpError, WebhooksLostError.
 
@@ -62,7 +85,9 @@ async def wait_for_the_archive(pipeline: Pipeline, accepted: int | None) -> None
     began = time.monotonic()
     with pipeline.screen.progress("into the archive") as bar:
         ended = await catch_up(
-            partial(look, pipeline.settings), progress=bar, patience_seconds=_PATIENCE_SECONDS
+            partial(look, pipeline.settings, sends=True),
+            progress=bar,
+            patience_seconds=_PATIENCE_SECONDS,
         )
     if accepted is not None and ended.webhooks < accepted:
         raise WebhooksLostError(

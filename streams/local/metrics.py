@@ -43,6 +43,11 @@ def time_left(seconds: object) -> str:
     return duration(seconds) if float(str(seconds)) > 0 else "closed"
 
 
+def fraction(seconds: object) -> str:
+    """Where milliseconds count: `0.08 s`. A dash for none."""
+    return "-" if seconds is None else f"{float(str(seconds)):.2f} s"
+
+
 def number(value: object) -> str:
     return f"{value:,}"
 
@@ -91,11 +96,12 @@ METRICS = (
     ),
     Metric(
         title="Active conversations this month",
+        # `conversations` says which month it is in each profile's zone.
         sql="""
             SELECT profile_id, facebook_count, instagram_count, x_count, active_count,
                 monthly_limit, limit_share, is_limit_reached
             FROM {views}.active_conversations
-            WHERE month = formatDateTime(now64(3, 'UTC'), '%Y-%m')
+            WHERE (profile_id, month) IN (SELECT profile_id, month FROM {views}.conversations)
             ORDER BY active_count DESC, profile_id LIMIT 12
         """,
         columns=(
@@ -146,6 +152,61 @@ METRICS = (
             ("90 % within", duration),
         ),
         when_empty="no conversations yet",
+    ),
+    Metric(
+        title="Sends",
+        sql="""
+            SELECT outcome, if(reason = '', '-', reason), countIf(origin = 'api'),
+                countIf(origin = 'auto'), sum(attempt_count)
+            FROM {views}.sends
+            GROUP BY outcome, reason
+            ORDER BY indexOf(['sent', 'unknown', 'failed', 'pending', 'rejected'], outcome),
+                count() DESC, reason
+            LIMIT 24
+        """,
+        columns=(
+            ("outcome", str),
+            ("reason", str),
+            ("by operators", number),
+            ("automatic", number),
+            ("attempts", number),
+        ),
+        when_empty="none yet",
+    ),
+    Metric(
+        title="Delivery of accepted sends",
+        sql="""
+            SELECT s.platform, countIf(s.origin = 'api'), countIf(s.origin = 'auto'),
+                countIf(s.outcome = 'sent') / count(),
+                quantileExactInclusiveOrNull(0.5)(s.seconds),
+                quantileExactInclusiveOrNull(0.9)(s.seconds),
+                countIf(m.delivered_at IS NOT NULL), countIf(m.read_at IS NOT NULL)
+            FROM
+            (
+                SELECT *,
+                    if(outcome = 'sent', dateDiff('millisecond', accepted_at, finished_at), NULL)
+                        / 1000 AS seconds
+                FROM {views}.sends WHERE accepted_at IS NOT NULL
+            ) AS s
+            LEFT JOIN
+            (
+                SELECT profile_id, command_id, delivered_at, read_at
+                FROM {views}.messages WHERE command_id != ''
+            ) AS m
+            ON m.profile_id = s.profile_id AND m.command_id = s.command_id
+            GROUP BY s.platform ORDER BY s.platform
+        """,
+        columns=(
+            ("platform", str),
+            ("by operators", number),
+            ("automatic", number),
+            ("sent", share),
+            ("median", fraction),
+            ("90 % within", fraction),
+            ("delivered", number),
+            ("read", number),
+        ),
+        when_empty="none yet",
     ),
     Metric(
         title="Kept as failures",

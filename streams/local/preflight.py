@@ -1,5 +1,7 @@
 """What must hold before anything starts. Each fault is one sentence that says what to do."""
 
+import errno
+import socket
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -64,6 +66,10 @@ def gateway_port(settings: Settings) -> Port:
     return Port(settings.port, settings.host, "the gateway", "DM_PORT")
 
 
+def sandbox_port(settings: Settings) -> Port:
+    return Port(settings.sandbox_port, "127.0.0.1", "the sandbox", "DM_SANDBOX_PORT")
+
+
 def check_wheels() -> None:
     """Raises PreflightError where an installed part is missing."""
     for module, part in _WHEELS.items():
@@ -82,8 +88,18 @@ def check_ports(ports: list[Port]) -> None:
                 f"port {port.number} is named for two servers, {other.server} ({other.variable}) "
                 f"and {port.server} ({port.variable}): give one of them another"
             )
-        if not processes.can_listen(port.number, port.host):
-            raise PreflightError(
-                f"port {port.number} for {port.server} is taken or may not be used: stop what "
-                f"listens there, or set {port.variable} to another"
-            )
+        error = processes.why_not_listen(port.number, port.host)
+        if error is not None:
+            raise PreflightError(_refused(port, error))
+
+
+def _refused(port: Port, error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return (
+            f"DM_HOST is {port.host}, which is no address of this machine ({error.strerror}): "
+            "set it to one that is, as 127.0.0.1, or 0.0.0.0 for all of them"
+        )
+    return (
+        f"port {port.number} for {port.server} is taken or may not be used: stop what "
+        f"listens there, or set {port.variable} to another"
+    )

@@ -76,15 +76,16 @@ def is_listening(port: int, host: str = "127.0.0.1") -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def can_listen(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could bind there now; asks as servers do, so a closed one's leftover
-    connections do not count.
+def why_not_listen(port: int, host: str = "127.0.0.1") -> OSError | None:
+    """Why no server could bind there now; None where one could. Asks as servers do, so a closed
+    one's leftover connections do not count. A host that is no name of anything is a
+    `socket.gaierror`.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-        except OSError:
-            return False
-        return True
+    except OSError as error:
+        return error
+    return None

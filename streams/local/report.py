@@ -11,8 +11,14 @@ from streams.local.archive import Archive, Row
 from streams.local.credentials import secrets_file
 from streams.local.metrics import METRICS, Metric
 from streams.local.pipeline import Pipeline
-from streams.local.services import gateway_url
+from streams.local.services import gateway_url, sandbox_url
+from streams.settings import Settings
 
+_ANSWER = """\
+dmstream send my-profile instagram:2:1 --text "Yes, in blue."
+dmstream query "SELECT outcome, reason, text FROM sends LEFT JOIN messages USING (command_id)
+WHERE sends.profile_id = 'my-profile'"
+"""
 _EXAMPLE = """\
 . {secrets}
 body='{{"action":"messages","subAction":"messageCreated","type":"received","platform":"instagram",
@@ -53,6 +59,12 @@ def _table(metric: Metric, rows: list[Row]) -> Table | str:
     return table
 
 
+def _where_sends_go(settings: Settings) -> str:
+    if settings.sandbox:
+        return f"the sandbox at {sandbox_url(settings)} (for real with --real-platforms)"
+    return "the platforms, for real, with the credentials in DM_CREDENTIAL_..."
+
+
 def show_addresses(pipeline: Pipeline) -> None:
     """Where to send and where to ask. Names the file of the secrets, never one of them."""
     settings, console = pipeline.settings, pipeline.screen.console
@@ -62,6 +74,7 @@ def show_addresses(pipeline: Pipeline) -> None:
         "ClickHouse": settings.clickhouse_url,
         "ClickHouse, read only": settings.clickhouse_read_only_url,
         "Kafka": settings.kafka,
+        "sends go to": _where_sends_go(settings),
         "logs": str(settings.log_dir),
     }
     if secrets.exists():
@@ -78,4 +91,6 @@ def show_addresses(pipeline: Pipeline) -> None:
         console.print("\n  Send a webhook of your own:\n", soft_wrap=True)
         example = _EXAMPLE.format(secrets=secrets, url=gateway_url(settings))
         console.print(example, soft_wrap=True, markup=False)
+        console.print("  Answer it:\n", soft_wrap=True)
+        console.print(_ANSWER, soft_wrap=True, markup=False)
     console.print("  Serving. Ctrl-C stops.", soft_wrap=True)

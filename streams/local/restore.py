@@ -9,6 +9,8 @@ leaves at least one of them whole.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 
 from aiokafka import AIOKafkaProducer
@@ -19,36 +21,53 @@ from schemas.topics import ACCOUNTS, EVENTS, EventHeader
 from sinks.incarnations import Archived
 from streams import kafka
 from streams.local.accounts import AccountBook
+from streams.local.journal_notes import JournalNotes
+from streams.local.open_sends import OpenSends
+from streams.local.resuming import Resumed, resume
 from streams.settings import Settings
 
 _CHUNK = 5_000
 """Events read from the archive at a time; their acknowledgements are awaited before the next."""
 
 
-async def restore(
-    settings: Settings, archived: Iterable[Archived], *, progress: Callable[[int], None]
-) -> int:
-    """Puts the events on `dm.events.v1`, and the accounts they tell of on `dm.accounts.v1`.
+@dataclass(frozen=True, slots=True)
+class Restored:
+    events: int
+    sends: Resumed
 
-    The order of `archived` is kept within each partition. `progress` gets the number so far.
-    Returns how many were put back. Call it before the workers start.
+
+async def restore(
+    settings: Settings,
+    archived: Iterable[Archived],
+    *,
+    progress: Callable[[int], None],
+    known: JournalNotes | None = None,
+) -> Restored:
+    """Puts the events on `dm.events.v1`, the accounts they tell of on `dm.accounts.v1`, and the
+    sends that had not ended where the delivery worker finds them, as far as `known` allows.
+
+    The order of `archived` is kept within each partition. `progress` gets the number of events so
+    far. Call it before the workers start.
     """
     producer = kafka.producer(settings)
     await producer.start()
     try:
-        topic, events, book, restored = settings.topic(EVENTS), iter(archived), AccountBook(), 0
+        topic, events, restored = settings.topic(EVENTS), iter(archived), 0
+        book, sends = AccountBook(), OpenSends()
         partition_of = _Partitions(sorted(await producer.partitions_for(topic)))
         # The archive is read in another thread: its client blocks.
         while chunk := await asyncio.to_thread(_next, events):
             await _put(producer, topic, partition_of, chunk)
             for event in chunk:
                 book.note(event.value)
+                sends.note(event.value)
             restored += len(chunk)
             progress(restored)
         for key, record in book.records():
             await producer.send(settings.topic(ACCOUNTS), record, key=key)
         await producer.flush()
-        return restored
+        now = datetime.now(UTC)
+        return Restored(restored, await resume(settings, producer, sends, known, now))
     finally:
         await producer.stop()
 

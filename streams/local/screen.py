@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from streams.terminal import Terminal
+
 _WIDTH_OF_FILES = 120
 
 
@@ -51,7 +53,7 @@ class Screen:
 
 def wide_console() -> Console:
     """In a file or a pipe there is no width to keep to, and no terminal to ask for it."""
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_FILES
     return console

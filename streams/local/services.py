@@ -13,12 +13,14 @@ from streams.local.broker import broker_arguments
 from streams.local.environment import as_environment
 from streams.local.preflight import Port
 from streams.local.supervisor import Service
+from streams.sandbox.config import PATHS
 from streams.settings import Settings
 
 BROKER = "broker"
 CLICKHOUSE = "ClickHouse"
 GATEWAY = "gateway"
-WORKERS = ("conversations", "history")
+SANDBOX = "sandbox"
+WORKERS = ("conversations", "delivery", "history")
 
 
 def broker(settings: Settings, port: Port) -> Service:
@@ -59,6 +61,34 @@ def gateway(settings: Settings) -> Service:
         # Its own grace is made for load balancers; here a person waits for the prompt.
         environment={**as_environment(settings), "DM_SHUTDOWN_GRACE_SECONDS": "2"},
     )
+
+
+def sandbox(settings: Settings, port: Port) -> Service:
+    return Service(
+        name=SANDBOX,
+        arguments=(
+            sys.executable, "-m", "streams.cli", "sandbox",
+            "--port", str(port.number),
+            "--gateway", gateway_url(settings),
+        ),
+        log_file=settings.log_dir / "sandbox.log",
+        is_ready=_listens(port),
+        address=sandbox_url(settings),
+        environment=as_environment(settings),
+    )  # fmt: skip
+
+
+def sandbox_url(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.sandbox_port}"
+
+
+def in_the_sandbox(settings: Settings) -> Settings:
+    """The settings with every platform's address in the sandbox, and no real credential."""
+    addresses = {
+        variable.removeprefix("DM_").lower(): sandbox_url(settings) + path
+        for variable, path in PATHS.items()
+    }
+    return settings.model_copy(update={**addresses, "sandbox": True})
 
 
 def worker(settings: Settings, name: str) -> Service:

@@ -3,12 +3,17 @@
 import asyncio
 import time
 
+from schemas.topics import Topic
 from streams import kafka
-from streams.local import preflight, services
+from streams.agents.journal import CHANGELOG
+from streams.local import journal_notes, preflight, services
 from streams.local.archive import Archive
 from streams.local.pipeline import Pipeline
 from streams.local.restore import restore
 from streams.local.supervisor import Service
+
+JOURNAL = Topic(CHANGELOG, "id of send.accepted", "note, JSON", {"cleanup.policy": "compact"})
+"""As Faust itself makes it: what a send was noted with must be there before the worker reads it."""
 
 
 async def start_servers(pipeline: Pipeline, *, own_clickhouse: bool) -> None:
@@ -43,21 +48,37 @@ async def _restore(pipeline: Pipeline, archive: Archive) -> int:
     total = await asyncio.to_thread(archive.count_events)
     if not total:
         return 0
-    began = time.monotonic()
+    began, settings = time.monotonic(), pipeline.settings
+    await kafka.ensure_topics(settings, (JOURNAL,))
+    known = journal_notes.find(settings, await asyncio.to_thread(archive.newest_log))
     with pipeline.screen.progress("restoring the log") as bar:
         restored = await restore(
-            pipeline.settings, archive.events(), progress=lambda done: bar(done, total)
+            settings, archive.events(), progress=lambda done: bar(done, total), known=known
         )
-    pipeline.screen.done(
-        "restored", f"{restored:,} events from the archive", time.monotonic() - began
-    )
-    return restored
+    what = f"{restored.events:,} events from the archive"
+    if restored.sends.in_line:
+        what += f", {_sends(restored.sends.in_line, 'goes on', 'go on')}"
+    pipeline.screen.done("restored", what, time.monotonic() - began)
+    if restored.sends.unknown:
+        pipeline.screen.note(
+            f"{_sends(restored.sends.unknown, 'had', 'had')} no outcome when everything ended at "
+            "once, and may have been delivered: told as unknown until an echo says that it was"
+        )
+    return restored.events
+
+
+def _sends(count: int, one: str, many: str) -> str:
+    return f"1 accepted send {one}" if count == 1 else f"{count:,} accepted sends {many}"
 
 
 async def start_workers(pipeline: Pipeline) -> None:
-    """The gateway and the workers, side by side. Raises ServiceEndedError."""
+    """The gateway, the sandbox and the workers, side by side. Raises ServiceEndedError."""
     settings = pipeline.settings
+    if settings.embedded:
+        journal_notes.forget(settings)
     starting = [services.gateway(settings)]
+    if settings.sandbox:
+        starting.append(services.sandbox(settings, preflight.sandbox_port(settings)))
     starting += [services.worker(settings, name) for name in services.WORKERS]
     with pipeline.screen.waiting("starting the gateway and the workers"):
         await asyncio.gather(*(_start(pipeline, service) for service in starting))

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from streams.local import closing, feeding, lock, logs, preflight, report, starting
+from streams.local import closing, feeding, lock, logs, preflight, report, services, starting
 from streams.local.credentials import with_secrets
 from streams.local.interrupts import INTERRUPTED, stop_on_signal
 from streams.local.pipeline import Pipeline
@@ -21,12 +21,32 @@ class Options:
     """Stop after the table."""
     own_kafka: bool = False
     own_clickhouse: bool = False
+    sandbox: bool | None = None
+    """Sends go to a stand-in for the platforms; False: they leave this machine, with the
+    credentials of the settings. None: what `in_sandbox` says."""
+
+    @property
+    def in_sandbox(self) -> bool:
+        """Who brings a broker of their own has real traffic on it, which no stand-in may answer
+        unasked; everyone else tries things out, and nobody is written to unasked."""
+        return self.sandbox if self.sandbox is not None else self.demo or not self.own_kafka
+
+
+class NotForRealError(ValueError):
+    """The demonstration would send to people who do not exist, in the name of accounts that do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the demonstration's people are made up: leave out --demo, or --real-platforms"
+        )
 
 
 def up(settings: Settings, options: Options, screen: Screen) -> int:
     """Runs until it is stopped; returns the exit code. Raises errors whose sentence says what to
     do. Call it from the main thread: the children live as long as it does (processes.start).
     """
+    if options.demo and not options.in_sandbox:
+        raise NotForRealError
     preflight.check_wheels()
     with lock.hold(settings.data_dir):
         preflight.check_ports(_ports(settings, options))
@@ -40,12 +60,15 @@ def _ports(settings: Settings, options: Options) -> list[preflight.Port]:
         ports.append(preflight.kafka_port(settings))
     if not options.own_clickhouse:
         ports.extend(preflight.clickhouse_ports(settings))
+    if options.in_sandbox:
+        ports.append(preflight.sandbox_port(settings))
     return ports
 
 
 async def _run(settings: Settings, options: Options, screen: Screen) -> int:
-    embedded = settings.model_copy(update={"embedded": not options.own_kafka})
-    pipeline = Pipeline(with_secrets(embedded), screen)
+    own = with_secrets(settings.model_copy(update={"embedded": not options.own_kafka}))
+    own = services.in_the_sandbox(own) if options.in_sandbox else own
+    pipeline = Pipeline(own, screen)
     with stop_on_signal(kill=pipeline.supervisor.kill, tell=screen.note) as asked:
         try:
             await _unless(asked, pipeline.supervisor.beside(_work(pipeline, options)))
@@ -58,11 +81,14 @@ async def _run(settings: Settings, options: Options, screen: Screen) -> int:
 async def _work(pipeline: Pipeline, options: Options) -> None:
     await starting.start_servers(pipeline, own_clickhouse=options.own_clickhouse)
     restored = await starting.prepare(pipeline)
-    if options.demo:
-        feeding.as_the_demonstration_needs(pipeline)
+    if pipeline.settings.sandbox:
+        feeding.as_simulated_people_need(pipeline)
     await starting.start_workers(pipeline)
     accepted = await feeding.feed(pipeline) if options.demo else None
     if restored or accepted is not None:
+        await feeding.wait_for_the_archive(pipeline, accepted)
+    if accepted is not None:
+        accepted += await feeding.let_an_operator_work(pipeline)
         await feeding.wait_for_the_archive(pipeline, accepted)
     if restored:
         await feeding.drop_superseded(pipeline)

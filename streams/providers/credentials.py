@@ -1,10 +1,11 @@
 """Credentials by name, looked up when they are used. They are never on a topic or in a log."""
 
+import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_va
 from schemas.base import Provider
 
 _PREFIX = "DM_CREDENTIAL_"
+Settings = Mapping[str, str | None]
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]+")  # visible ASCII: a pasted newline is caught here
 
 
@@ -48,6 +50,21 @@ class CredentialMissingError(LookupError):
     """No usable credential under that name; the sentence says which variable to set."""
 
 
+class CredentialSource(Protocol):
+    """Where a send's credential comes from."""
+
+    def find(
+        self,
+        name: str | None,
+        provider: Provider,
+        *,
+        account_id: str = "",
+        references: Sequence[str] = (),
+    ) -> Credential:
+        """Raises CredentialMissingError."""
+        ...
+
+
 class Credentials:
     """Finds credentials in the environment, in `.env`, or in files that the environment names.
 
@@ -62,19 +79,41 @@ class Credentials:
         self._environment = environment
         self._env_file = env_file
 
-    def find(self, name: str | None, provider: Provider) -> Credential:
-        """The credential of that name; without a name, the one named like the provider.
+    def find(
+        self,
+        name: str | None,
+        provider: Provider,
+        *,
+        account_id: str = "",
+        references: Sequence[str] = (),
+    ) -> Credential:
+        """The credential of that name. Without a name: the account's own
+        (`DM_CREDENTIAL_<PROVIDER>_<ACCOUNT>`; Ayrshare: also by the profile's refId, one of
+        `references`), else the one named like the provider.
 
-        Raises CredentialMissingError.
+        Raises CredentialMissingError: also where that last one would speak for somebody else.
         """
-        variable = variable_name(name or provider)
-        value = self._read(variable)
-        if not value:
-            raise CredentialMissingError(f"no credential: set {variable}")
+        settings = self._settings()
+        base = variable_name(provider)
+        if name is not None:
+            wanted = [variable_name(name)]
+        else:
+            ids = [account_id, *(references if provider == "ayrshare" else ())]
+            own = [variable_name(f"{provider}_{each}") for each in ids if each]
+            wanted = own if _are_told_apart(settings, provider) else [*own, base]
+        for variable in wanted:
+            if value := _read(settings, variable):
+                return self._parsed(settings, variable, value, base, provider)
+        # The last is the account's refId, or the provider's own: the one that is easiest to set.
+        raise CredentialMissingError(f"no credential: set {(wanted or [base])[-1]}")
+
+    def _parsed(
+        self, settings: Settings, variable: str, value: str, base: str, provider: Provider
+    ) -> Credential:
         try:
-            if value.startswith("{"):
-                return Credential.model_validate_json(value)
-            return Credential(token=SecretStr(value))
+            if not value.startswith("{"):
+                return Credential(token=SecretStr(value))
+            told = Credential.model_validate_json(_with_token(value, settings, base, provider))
         except ValidationError as error:
             # Only where and what, never the value: it holds the secret.
             faults = "; ".join(
@@ -82,20 +121,49 @@ class Credentials:
                 for fault in error.errors(include_input=False, include_url=False)
             )
             raise CredentialMissingError(f"{variable} can't be used ({faults})") from None
+        return told
 
-    def _read(self, variable: str) -> str:
+    def _settings(self) -> Settings:
         settings: dict[str, str | None] = {}
         if self._env_file is not None and self._env_file.is_file():
             settings.update(dotenv_values(self._env_file, interpolate=False))
         settings.update(self._environment)
-        if path := settings.get(f"{variable}_FILE"):
-            try:
-                return Path(path).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise CredentialMissingError(
-                    f"{variable}_FILE names a file that can't be read ({type(error).__name__})"
-                ) from None
-        return (settings.get(variable) or "").strip()
+        return settings
+
+
+def _read(settings: Settings, variable: str) -> str:
+    if path := settings.get(f"{variable}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CredentialMissingError(
+                f"{variable}_FILE names a file that can't be read ({type(error).__name__})"
+            ) from None
+    return (settings.get(variable) or "").strip()
+
+
+def _are_told_apart(settings: Settings, provider: Provider) -> bool:
+    """Whether accounts of this provider have credentials of their own, where the credential alone
+    says who sends (X's user token, Ayrshare's profile key): then the provider's own one would send
+    an account's message in another one's name.
+    """
+    if provider not in {"ayrshare", "x"}:
+        return False
+    own = re.compile(rf"{variable_name(provider)}_[0-9A-F]{{6,}}(_FILE)?")
+    return any(own.fullmatch(name) for name in settings)
+
+
+def _with_token(value: str, settings: Settings, base: str, provider: Provider) -> str:
+    """Ayrshare has one API key for all profiles: a profile's credential may leave it out."""
+    if provider != "ayrshare":
+        return value
+    try:
+        own = json.loads(value)
+        key = _read(settings, base)
+        key = json.loads(key).get("token", "") if key.startswith("{") else key
+    except ValueError:
+        return value  # the caller's own reading says what is wrong with it
+    return json.dumps({"token": key, **own}) if key and isinstance(own, dict) else value
 
 
 def variable_name(name: str) -> str:

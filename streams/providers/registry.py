@@ -1,14 +1,14 @@
 """The connectors by provider, made from settings: the one place that wires them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import httpx
 
 from schemas.base import Provider
 from streams.providers.ayrshare import Ayrshare
-from streams.providers.credentials import Credential, CredentialMissingError, Credentials
+from streams.providers.credentials import Credential, CredentialMissingError, CredentialSource
 from streams.providers.meta import Meta
 from streams.providers.protocol import (
     Connector,
@@ -72,17 +72,25 @@ def history(
 
 async def send(
     connectors: Mapping[Provider, Connector],
-    credentials: Credentials,
+    credentials: CredentialSource,
     provider: Provider,
     credential_name: str | None,
     outbound: OutboundSend,
+    *,
+    references: Sequence[str] = (),
 ) -> Sent | SendError:
-    """Sends through the account's provider with the credential of that name, looked up now."""
+    """Sends through the account's provider with its credential, looked up now: the one of that
+    name, else the account's own, else the provider's.
+
+    `references`: what the provider calls the profile (Ayrshare's refId).
+    """
     connector = connectors.get(provider)
     if connector is None:
         return SendError(ErrorClass.BAD_REQUEST, f"no connector sends for the provider {provider}")
     try:
-        credential = credentials.find(credential_name, provider)
+        credential = credentials.find(
+            credential_name, provider, account_id=outbound.account_id, references=references
+        )
     except CredentialMissingError as error:
         return SendError(ErrorClass.TOKEN_INVALID, f"{connector.name}: {error}")
     return await connector.send(outbound, credential)

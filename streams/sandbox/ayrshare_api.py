@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from schemas.base import Platform
-from streams.sandbox.config import Account
+from streams.sandbox.config import Account, named_by
 from streams.sandbox.desk import Desk, answer
 from streams.sandbox.errors import ayrshare_error
 from streams.sandbox.reading import bearer, json_object
@@ -114,14 +114,19 @@ class AyrshareApi:
                 platform,
             ) and account.profile_key == key:
                 return account
+        named = named_by(key)
+        if named is not None:
+            return self._make(platform, named[0], key, named[1])
         digits = str(int(hashlib.sha256(f"{platform}:{key}".encode()).hexdigest()[:12], 16))
-        made = replace(
-            self._desk.store.account("ayrshare", platform, digits),
-            profile_key=key,
-            reference=_reference(request),
-        )
+        return self._make(platform, digits, key, _reference(request))
+
+    def _make(
+        self, platform: Platform, account_id: str, key: str | None, reference: str
+    ) -> Account:
+        known = self._desk.store.account("ayrshare", platform, account_id)
+        made = replace(known, profile_key=key, reference=reference)
         accounts = self._desk.store.accounts
-        accounts[:] = [a for a in accounts if a.account_id != digits] + [made]
+        accounts[:] = [a for a in accounts if a is not known] + [made]
         return made
 
 

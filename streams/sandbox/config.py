@@ -1,6 +1,7 @@
 """How the stand-in behaves."""
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from schemas.base import Platform, Provider
 
@@ -11,6 +12,21 @@ PATHS = {
     "DM_X_URL": "/x",
 }
 """The settings that point the connectors here, and the paths to put after the address."""
+
+
+_NAMING = "sandbox."
+
+
+def named_by(token: str | None) -> tuple[str, str] | None:
+    """(account, Ayrshare's refId or "") of a token that names its account:
+    `sandbox.<account>`, `sandbox.<account>.<refId>`. None for any other token.
+
+    So a pipeline needs not tell a sandbox of its accounts before it sends.
+    """
+    if token is None or not token.startswith(_NAMING):
+        return None
+    account, _, reference = token.removeprefix(_NAMING).partition(".")
+    return unquote(account), unquote(reference)
 
 
 @dataclass(frozen=True, slots=True)

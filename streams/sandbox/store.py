@@ -183,10 +183,11 @@ class Store:
         return self._last_ms
 
     def _message_id(self, platform: Platform, at_ms: int) -> str:
+        # With the time: a sandbox that starts again begins to count anew, and ids are for ever.
         number = len(self.messages)
         if platform == "x":
             return str(((at_ms - _X_EPOCH_MS) << 22) | (number & 0x3FFFFF))
-        digest = hashlib.sha512(f"{self.seed}:{number}".encode()).hexdigest()
+        digest = hashlib.sha512(f"{self.seed}:{number}:{at_ms}".encode()).hexdigest()
         if platform == "facebook":
             return f"m_{digest[:86]}"
         return f"aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlE{digest[:128]}"

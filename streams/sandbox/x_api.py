@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from streams.sandbox.config import Account
+from streams.sandbox.config import Account, named_by
 from streams.sandbox.desk import Desk, answer
 from streams.sandbox.errors import x_problem
 from streams.sandbox.reading import bearer, json_object
@@ -95,14 +95,16 @@ class XApi:
         return JSONResponse({"data": user})
 
     def _account(self, request: Request) -> Account | None:
-        """By token; the path names nobody. A token of nobody's acts for user 10000."""
+        """By token; the path names nobody. A token that is nobody's and names nobody acts for user
+        10000."""
         token = bearer(request)
         if token is None:
             return None
         for account in self._desk.store.accounts:
             if account.provider == "x" and account.token == token:
                 return account
-        return self._desk.store.account("x", "x", "10000")
+        named = named_by(token)
+        return self._desk.store.account("x", "x", named[0] if named else "10000")
 
 
 def _sent(message: Message) -> dict[str, Any]:

@@ -87,7 +87,8 @@ async def send(
 ) -> Tally:
     """Sends all, about in their order, with at most `concurrency` under way.
 
-    Raises GatewayAwayError where one request was tried again in vain for `patience_seconds`.
+    Raises GatewayAwayError where one request was tried again in vain for `patience_seconds`, and
+    what `progress` raises where nobody reads it any more (BrokenPipeError).
     """
     tally = Tally(total)
     connector = aiohttp.TCPConnector(limit=sending.concurrency)
@@ -101,8 +102,8 @@ async def send(
             source = iter(deliveries)
             for _ in range(min(sending.concurrency, total)):
                 group.create_task(sender.work(source))
-    except* GatewayAwayError as away:
-        raise away.exceptions[0] from None
+    except* (GatewayAwayError, BrokenPipeError) as ended:
+        raise ended.exceptions[0] from None
     return tally
 
 

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 
 from streams.simulator.client import Progress, Sending, Tally, send
 from streams.simulator.simulation import Parameters, Simulation, simulate
+from streams.terminal import Terminal
 
 _LINE_EVERY_SECONDS = 5.0
 _MEANING = {400: "unreadable, refused", 401: "wrongly signed, refused"}
@@ -27,7 +28,7 @@ def run(
 
     Raises OSError for the file, GatewayAwayError for the gateway.
     """
-    screen = console or Console(soft_wrap=True)
+    screen = console or Terminal(soft_wrap=True)
     simulation = simulate(parameters)
     if intention is not None:
         simulation.intention.write(intention)

@@ -17,7 +17,7 @@ from streams.agents.backfills import Backfills, add_backfill_agent
 from streams.agents.outbox import Outbox
 from streams.agents.state_table import StateTable
 from streams.providers import registry
-from streams.providers.credentials import Credential, CredentialMissingError, Credentials
+from streams.providers.credentials import Credential, CredentialMissingError, CredentialSource
 from streams.providers.protocol import Connector, HistoryPage, HistoryStopped, LinkedAccount
 from streams.settings import Settings
 
@@ -31,7 +31,7 @@ class Archives:
     """The providers' histories, behind the credential of each account."""
 
     connectors: Mapping[Provider, Connector]
-    credentials: Credentials
+    credentials: CredentialSource
     directory: AccountDirectory
 
     async def pages(
@@ -49,7 +49,12 @@ class Archives:
         known = self.directory.get(account_key(request.provider, request.account_id))
         name = (known.credential if known else None) or request.credential
         try:
-            credential = self.credentials.find(name, request.provider)
+            credential = self.credentials.find(
+                name,
+                request.provider,
+                account_id=request.account_id,
+                references=self.directory.references(request.provider, request.profileid),
+            )
         except CredentialMissingError as missing:
             if name is None:
                 raise

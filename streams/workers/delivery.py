@@ -13,13 +13,14 @@ from streams import kafka
 from streams.accounts import AccountDirectory
 from streams.agents.delivery import OUTBOUND, Delivery, add_delivery_agents
 from streams.agents.dispatcher import Dispatcher
-from streams.agents.journal import TableJournal
+from streams.agents.journal import TABLE, TableJournal
 from streams.agents.outbox import Outbox
 from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
+from streams.providers.made_up import MadeUpCredentials
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.settings import Settings
 from streams.workers.app import make_app
@@ -42,16 +43,23 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     client = make_client()
     stack.push_async_callback(client.aclose)
     connectors = registry.make_connectors(settings, client)
-    credentials = Credentials()
+    credentials = MadeUpCredentials() if settings.sandbox else Credentials()
 
     async def send(accepted: SendAccepted, outbound: OutboundSend) -> Sent | SendError:
-        known = directory.get(account_key(accepted.data.provider, accepted.data.account_id))
-        name = known.credential if known else None
-        return await registry.send(connectors, credentials, accepted.data.provider, name, outbound)
+        provider = accepted.data.provider
+        known = directory.get(account_key(provider, accepted.data.account_id))
+        return await registry.send(
+            connectors,
+            credentials,
+            provider,
+            known.credential if known else None,
+            outbound,
+            references=directory.references(provider, accepted.profileid),
+        )
 
     topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED, BACKFILLS))
     app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
-    table = StateTable(app, "sends", partitions=settings.partitions)
+    table = StateTable(app, TABLE, partitions=settings.partitions)
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 
     def outbox() -> Outbox:

@@ -29,4 +29,6 @@ def run(setup: Setup) -> None:
     worker = faust.Worker(
         app, loop=loop, loglevel=logging.WARNING, quiet=True, redirect_stdouts=False, daemon=True
     )
+    # It would write terminal codes at the head of each log: it looks for a terminal only later.
+    worker.spinner = None
     worker.execute_from_commandline()

@@ -29,11 +29,17 @@ _PROVIDERS: dict[Platform, Provider] = {"facebook": "meta", "instagram": "meta",
 
 @dataclass(frozen=True)
 class Account:
-    """A profile with one account, which its first webhook registers: both have the same id."""
+    """A profile with one account, which its first webhook registers: both have the same id, except
+    at Ayrshare, where webhooks name the profile by its refId."""
 
     platform: Platform
     id: str
     provider: Provider
+    reference: str = ""
+
+    @property
+    def profile(self) -> str:
+        return self.reference or self.id
 
     def conversation(self, person: str) -> str:
         return f"{self.platform}:{self.id}:{person}"
@@ -119,21 +125,38 @@ class Talk:
     log: Log
     _accounts: int = 0
 
-    def account(self, platform: Platform) -> Account:
+    def account(self, platform: Platform, provider: Provider | None = None) -> Account:
         """A new one that works."""
-        made = Account(platform, digits(), _PROVIDERS[platform])
         self._accounts += 1
+        chosen = provider or _PROVIDERS[platform]
+        reference = _reference(self._accounts) if chosen == "ayrshare" else ""
+        made = Account(platform, digits(), chosen, reference)
         self.box.post(
             "accounts",
             provider=made.provider,
             platform=platform,
             account_id=made.id,
             token=f"token-{self._accounts}",
+            profile_key=f"key-{self._accounts}" if reference else None,
+            reference=reference or None,
         )
-        if platform == "x":  # its token alone says who sends: each account needs its own
+        if chosen == "x":  # its token alone says who sends: each account needs its own
             self.change("RegisterProfile", made, "profile.registered", reference=made.id)
             self.change("ActivateMessaging", made, "messaging.activated")
             self.link(made, credential=f"x{self._accounts}")
+        return made
+
+    def beside(self, account: Account, platform: Platform) -> Account:
+        """The account of the same Ayrshare profile on another network."""
+        made = Account(platform, digits(), account.provider, account.reference)
+        self.box.post(
+            "accounts",
+            provider=made.provider,
+            platform=platform,
+            account_id=made.id,
+            profile_key=f"key-{int(account.reference, 16)}",
+            reference=account.reference,
+        )
         return made
 
     def link(self, account: Account, credential: str | None = None) -> None:
@@ -175,7 +198,7 @@ class Talk:
             getattr(commands, kind)(
                 **{
                     "command_id": uuid.uuid4().hex,
-                    "profileid": account.id,
+                    "profileid": account.profile,
                     "issued_at": to_milliseconds(datetime.now(UTC)),
                     **more,
                 }
@@ -220,6 +243,11 @@ class Talk:
         return [message["text"] for message in self.box.kept(person)]
 
 
+def _reference(number: int) -> str:
+    """Forty hex digits, as Ayrshare's."""
+    return f"{number:040x}"
+
+
 def _json(command: commands.AnyCommand) -> bytes:
     return command.model_dump_json(exclude_none=True).encode()
 
@@ -238,7 +266,15 @@ def talking(settings: Settings, folder: Path, *workers: str, **more: str) -> Ite
             **addresses,
             "DM_CREDENTIAL_META": json.dumps({"token": "a-token", "login": "instagram"}),
             **{f"DM_CREDENTIAL_X{number}": f"token-{number}" for number in range(1, 100)},
+            # The API key of all, and each profile's own key: what registers itself by its first
+            # webhook is looked up by its refId.
             "DM_CREDENTIAL_AYRSHARE": "a-key",
+            **{
+                f"DM_CREDENTIAL_AYRSHARE_{_reference(number).upper()}": json.dumps(
+                    {"profile_key": f"key-{number}"}
+                )
+                for number in range(1, 100)
+            },
             **{f"DM_{name.upper()}": value for name, value in more.items()},
         }
         try:

@@ -15,7 +15,8 @@ from schemas.events import AccountLinked
 from schemas.topics import ACCOUNTS, EVENTS, EventHeader
 from sinks.incarnations import Archived
 from streams import kafka
-from streams.local.restore import restore
+from streams.local.restore import Restored, restore
+from streams.local.resuming import Resumed
 from streams.log_positions import log_ends
 from streams.settings import Settings
 
@@ -62,7 +63,8 @@ def test_every_event_comes_back_as_it_was_and_in_its_order(settings: Settings) -
 
     async def scenario() -> None:
         await kafka.ensure_topics(settings)
-        assert await restore(settings, events, progress=told.append) == len(events)
+        restored = await restore(settings, events, progress=told.append)
+        assert restored == Restored(len(events), Resumed())
         back: dict[bytes, list[Archived]] = defaultdict(list)
         partitions: dict[bytes, set[int]] = defaultdict(set)
         for record in await read_all(settings, EVENTS):

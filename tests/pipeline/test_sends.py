@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from schemas import events
-from schemas.base import Platform, to_milliseconds
+from schemas.base import Platform, Provider, to_milliseconds
 from schemas.data import AutoResponseConfigured, LimitChanged
 from streams.settings import Settings
 from tests.conftest import ClickHouse
 from tests.pipeline.sandbox import digits
-from tests.pipeline.talking import Talk, talking
+from tests.pipeline.talking import Account, Talk, talking
 
 pytestmark = pytest.mark.pipeline
 
@@ -38,6 +38,22 @@ def talk(
         yield found
 
 
+ROUTES: tuple[tuple[Provider, Platform], ...] = (
+    ("meta", "facebook"),
+    ("meta", "instagram"),
+    ("x", "x"),
+    ("ayrshare", "facebook"),
+    ("ayrshare", "instagram"),
+    ("ayrshare", "x"),
+)
+
+
+@pytest.fixture(params=["meta", "ayrshare"])
+def page(talk: Talk, request: pytest.FixtureRequest) -> Account:
+    """A Messenger account, straight and through Ayrshare."""
+    return talk.account("facebook", request.param)
+
+
 REFUSED_ATTEMPTS = {
     "blocked": "recipient_unavailable",
     "thread_control": "thread_control",
@@ -46,7 +62,8 @@ REFUSED_ATTEMPTS = {
     "restricted": "account_restricted",
     "expired_token": "token_invalid",
 }
-"""The sandbox's fault and the reason of `send.failed` that it leads to, on Messenger."""
+"""The sandbox's fault and the reason of `send.failed` that it leads to, on Messenger, straight and
+through Ayrshare."""
 
 MAYBE_KEPT = ("reset_after", "not_json", "truncated", "error_yet_kept")
 
@@ -68,22 +85,77 @@ def row(talk: Talk, command_id: str, outcome: str) -> dict[str, Any]:
         talk.running.wait(is_there, 20, f"{outcome} in sends, not {found}")
     finally:
         client.close()
-    return found[0]
+    return {
+        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+        for name, value in found[0].items()
+    }
 
 
-def assert_rejected(talk: Talk, command_id: str, reason: str) -> events.SendRejected:
-    found = talk.outcome(command_id)
-    assert isinstance(found, events.SendRejected)
-    assert found.data.reason == reason
-    assert row(talk, command_id, "rejected")["reason"] == reason
+def assert_row(talk: Talk, account: Account, command_id: str, outcome: str) -> dict[str, Any]:
+    """The archive tells of the send as the log does: reason, place and every time."""
+    found = row(talk, command_id, outcome)
+    told = talk.log.of(command_id)
+    accepted = [e for e in told if isinstance(e, events.SendAccepted)]
+    attempts = [e for e in told if isinstance(e, events.SendAttempted)]
+    last = {
+        "sent": events.MessageSent,
+        "rejected": events.SendRejected,
+        "failed": events.SendFailed,
+        "unknown": events.SendUnknown,
+    }[outcome]
+    end = min((e for e in told if isinstance(e, last)), key=lambda e: e.receivedat)
+    assert (found["profile_id"], found["platform"]) == (account.profile, account.platform)
+    assert found["conversation_id"] == end.subject
+    assert found["origin"] == "api"
+    assert found["reason"] == getattr(end.data, "reason", "")
+    assert found["accepted_at"] == (accepted[0].time if accepted else None)
+    assert found["attempt_count"] == len({e.id for e in attempts})
+    first = min((e.time for e in attempts), default=None)
+    assert found["first_attempted_at"] == first
+    assert found["finished_at"] == end.receivedat
+    assert (found["sent_at"] is not None) == (outcome == "sent")
+    if outcome == "sent":
+        # The time of an echo is the platform's; Ayrshare cuts its own to whole seconds.
+        begun = first.replace(microsecond=0) if account.provider == "ayrshare" else first
+        assert found["accepted_at"] <= first
+        assert begun <= found["sent_at"] <= found["finished_at"]
+        seconds = (found["sent_at"] - found["accepted_at"]).total_seconds()
+        assert found["accepted_to_sent_seconds"] == pytest.approx(seconds)
+    else:
+        assert found["message_id"] == ""
+        assert found["accepted_to_sent_seconds"] is None
     return found
 
 
-@pytest.mark.parametrize("platform", ["facebook", "instagram", "x"])
+def assert_rejected(
+    talk: Talk, account: Account, command_id: str, reason: str
+) -> events.SendRejected:
+    """The event and the row say so, and no request was made."""
+    found = talk.outcome(command_id)
+    assert isinstance(found, events.SendRejected)
+    assert found.data.reason == reason
+    told = assert_row(talk, account, command_id, "rejected")
+    assert told["reason"] == reason
+    assert told["attempt_count"] == 0
+    assert told["accepted_at"] is None
+    return found
+
+
+def assert_failed(talk: Talk, account: Account, command_id: str, reason: str) -> None:
+    assert talk.reason(command_id, "send.failed") == reason
+    assert assert_row(talk, account, command_id, "failed")["reason"] == reason
+
+
+def assert_sent(talk: Talk, account: Account, command_id: str) -> None:
+    assert isinstance(talk.outcome(command_id), events.MessageSent)
+    assert_row(talk, account, command_id, "sent")
+
+
+@pytest.mark.parametrize(("provider", "platform"), ROUTES)
 def test_a_send_is_accepted_attempted_sent_and_its_echo_is_the_same_message(
-    talk: Talk, platform: Platform
+    talk: Talk, provider: Provider, platform: Platform
 ) -> None:
-    account = talk.account(platform)
+    account = talk.account(platform, provider)
     person = talk.somebody_writes(account)
     command_id = talk.send(account, person)
     sent = talk.outcome(command_id)
@@ -95,7 +167,7 @@ def test_a_send_is_accepted_attempted_sent_and_its_echo_is_the_same_message(
         what="echo",
     )
     assert isinstance(echo, events.MessageSent)
-    told = row(talk, command_id, "sent")
+    told = assert_row(talk, account, command_id, "sent")
     assert (told["message_id"], told["attempt_count"]) == (kept["message_id"], 1)
     kinds = [event.type for event in talk.log.of(command_id)]
     assert kinds[:2] == ["dm.send.accepted.v1", "dm.send.attempted.v1"]
@@ -108,122 +180,114 @@ def test_a_send_is_accepted_attempted_sent_and_its_echo_is_the_same_message(
     assert counted == 1
 
 
-def test_invalid(talk: Talk) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
-    assert_rejected(talk, talk.send(account, person, text="a" * 2001), "invalid")
-    assert_rejected(talk, talk.send(account, person, text=None), "invalid")
+def test_invalid(talk: Talk, page: Account) -> None:
+    person = talk.somebody_writes(page)
+    assert_rejected(talk, page, talk.send(page, person, text="a" * 2001), "invalid")
+    assert_rejected(talk, page, talk.send(page, person, text=None), "invalid")
 
 
 def test_messaging_inactive_and_then_relink_required_until_the_account_is_linked_again(
-    talk: Talk,
+    talk: Talk, page: Account
 ) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
-    talk.change("DeactivateMessaging", account, "messaging.deactivated")
-    assert_rejected(talk, talk.send(account, person), "messaging_inactive")
-    talk.change("ActivateMessaging", account, "messaging.activated")
-    assert_rejected(talk, talk.send(account, person), "relink_required")
-    talk.link(account)
-    assert isinstance(talk.outcome(talk.send(account, person)), events.MessageSent)
+    person = talk.somebody_writes(page)
+    talk.change("DeactivateMessaging", page, "messaging.deactivated")
+    assert_rejected(talk, page, talk.send(page, person), "messaging_inactive")
+    talk.change("ActivateMessaging", page, "messaging.activated")
+    assert_rejected(talk, page, talk.send(page, person), "relink_required")
+    talk.link(page)
+    assert_sent(talk, page, talk.send(page, person))
 
 
-def test_account_unlinked(talk: Talk) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
+def test_account_unlinked(talk: Talk, page: Account) -> None:
+    person = talk.somebody_writes(page)
     talk.change(
         "UnlinkAccount",
-        account,
+        page,
         "account.unlinked",
-        provider=account.provider,
-        platform=account.platform,
-        account_id=account.id,
+        provider=page.provider,
+        platform=page.platform,
+        account_id=page.id,
     )
-    assert_rejected(talk, talk.send(account, person), "account_unlinked")
+    assert_rejected(talk, page, talk.send(page, person), "account_unlinked")
 
 
-def test_not_initiated(talk: Talk) -> None:
-    account = talk.account("facebook")
-    talk.somebody_writes(account)
-    assert_rejected(talk, talk.send(account, digits()), "not_initiated")
+def test_not_initiated(talk: Talk, page: Account) -> None:
+    talk.somebody_writes(page)
+    assert_rejected(talk, page, talk.send(page, digits()), "not_initiated")
 
 
-def test_thread_controlled_elsewhere_after_the_platform_said_so(talk: Talk) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
+def test_thread_controlled_elsewhere_after_the_platform_said_so(talk: Talk, page: Account) -> None:
+    person = talk.somebody_writes(page)
     talk.box.post("faults", kind="thread_control", recipient=person, next=1)
-    first = talk.send(account, person)
-    assert talk.reason(first, "send.failed") == "thread_control"
-    refused = assert_rejected(talk, talk.send(account, person), "thread_controlled_elsewhere")
+    assert_failed(talk, page, talk.send(page, person), "thread_control")
+    refused = assert_rejected(talk, page, talk.send(page, person), "thread_controlled_elsewhere")
     assert refused.data.opens_at is not None
     assert len(talk.box.attempts(person)) == 1
-    talk.somebody_writes(account, person)
+    talk.somebody_writes(page, person)
     assert talk.texts_kept(person) == []
 
 
-def test_recipient_unavailable_until_they_write_again(talk: Talk) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
+def test_recipient_unavailable_until_they_write_again(talk: Talk, page: Account) -> None:
+    person = talk.somebody_writes(page)
     talk.box.post("faults", kind="blocked", recipient=person, next=1)
-    assert talk.reason(talk.send(account, person), "send.failed") == "recipient_unavailable"
-    assert_rejected(talk, talk.send(account, person), "recipient_unavailable")
-    talk.somebody_writes(account, person)
-    assert isinstance(talk.outcome(talk.send(account, person)), events.MessageSent)
+    assert_failed(talk, page, talk.send(page, person), "recipient_unavailable")
+    assert_rejected(talk, page, talk.send(page, person), "recipient_unavailable")
+    talk.somebody_writes(page, person)
+    assert_sent(talk, page, talk.send(page, person))
 
 
-def test_reply_window_closed_tells_when_it_closed(talk: Talk) -> None:
-    account = talk.account("instagram")
+@pytest.mark.parametrize("provider", ["meta", "ayrshare"])
+def test_reply_window_closed_tells_when_it_closed(talk: Talk, provider: Provider) -> None:
+    account = talk.account("instagram", provider)
     week = 7 * 24 * 3600
     late = talk.somebody_writes(account, seconds_ago=week + 5)
-    refused = assert_rejected(talk, talk.send(account, late), "reply_window_closed")
+    refused = assert_rejected(talk, account, talk.send(account, late), "reply_window_closed")
     assert refused.data.expires_at is not None
     assert refused.data.expires_at <= refused.time
     early = talk.somebody_writes(account, seconds_ago=week - 60)
-    assert isinstance(talk.outcome(talk.send(account, early)), events.MessageSent)
+    assert_sent(talk, account, talk.send(account, early))
 
 
-def test_monthly_limit_reached_until_the_limit_is_raised(talk: Talk) -> None:
-    account = talk.account("facebook")
-    first, second = talk.somebody_writes(account), talk.somebody_writes(account)
-    talk.change("ChangeLimit", account, "limit.changed", change=LimitChanged(monthly_limit=1))
-    refused = assert_rejected(talk, talk.send(account, second), "monthly_limit_reached")
+def test_monthly_limit_reached_until_the_limit_is_raised(talk: Talk, page: Account) -> None:
+    first, second = talk.somebody_writes(page), talk.somebody_writes(page)
+    talk.change("ChangeLimit", page, "limit.changed", change=LimitChanged(monthly_limit=1))
+    refused = assert_rejected(talk, page, talk.send(page, second), "monthly_limit_reached")
     assert refused.data.opens_at is not None
-    assert isinstance(talk.outcome(talk.send(account, first)), events.MessageSent)
-    talk.change("ChangeLimit", account, "limit.changed", change=LimitChanged(monthly_limit=2))
-    assert isinstance(talk.outcome(talk.send(account, second)), events.MessageSent)
+    assert_sent(talk, page, talk.send(page, first))
+    talk.change("ChangeLimit", page, "limit.changed", change=LimitChanged(monthly_limit=2))
+    assert_sent(talk, page, talk.send(page, second))
 
 
 @pytest.mark.parametrize(("fault", "reason"), REFUSED_ATTEMPTS.items())
 def test_what_the_platform_refuses_fails_once_with_its_reason(
-    talk: Talk, fault: str, reason: str
+    talk: Talk, page: Account, fault: str, reason: str
 ) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
+    person = talk.somebody_writes(page)
     talk.box.post("faults", kind=fault, recipient=person)
-    command_id = talk.send(account, person)
-    assert talk.reason(command_id, "send.failed") == reason
-    assert row(talk, command_id, "failed")["reason"] == reason
+    command_id = talk.send(page, person)
+    assert_failed(talk, page, command_id, reason)
     assert len(talk.box.attempts(person)) == 1
 
 
-def test_a_dead_token_stops_its_account_and_no_other(talk: Talk) -> None:
-    dead, alive = talk.account("facebook"), talk.account("facebook")
+@pytest.mark.parametrize("provider", ["meta", "ayrshare"])
+def test_a_dead_token_stops_its_account_and_no_other(talk: Talk, provider: Provider) -> None:
+    dead, alive = talk.account("facebook", provider), talk.account("facebook", provider)
     person, other = talk.somebody_writes(dead), talk.somebody_writes(alive)
     talk.box.post("faults", kind="expired_token", account=dead.id)
-    assert talk.reason(talk.send(dead, person), "send.failed") == "token_invalid"
-    talk.log.wait_for(lambda e: e.type == "dm.account.unlinked.v1" and e.profileid == dead.id)
-    assert_rejected(talk, talk.send(dead, person), "account_unlinked")
-    assert isinstance(talk.outcome(talk.send(alive, other)), events.MessageSent)
+    assert_failed(talk, dead, talk.send(dead, person), "token_invalid")
+    talk.log.wait_for(lambda e: e.type == "dm.account.unlinked.v1" and e.profileid == dead.profile)
+    assert_rejected(talk, dead, talk.send(dead, person), "account_unlinked")
+    assert_sent(talk, alive, talk.send(alive, other))
 
 
-def test_a_command_whose_time_is_over_before_it_leaves_fails_as_expired(talk: Talk) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
+def test_a_command_whose_time_is_over_before_it_leaves_fails_as_expired(
+    talk: Talk, page: Account
+) -> None:
+    person = talk.somebody_writes(page)
     talk.box.post("faults", kind="rate_limited", wait=60, recipient=person)
     soon = to_milliseconds(datetime.now(UTC) + timedelta(seconds=20))
-    command_id = talk.send(account, person, expires_at=soon)
-    assert talk.reason(command_id, "send.failed") == "expired"
-    assert row(talk, command_id, "failed")["reason"] == "expired"
+    command_id = talk.send(page, person, expires_at=soon)
+    assert_failed(talk, page, command_id, "expired")
 
 
 def test_a_rate_limit_moves_the_account_s_sends_to_the_delayed_topic_in_their_order(
@@ -277,26 +341,49 @@ def test_what_may_have_been_delivered_is_unknown_until_its_echo_and_never_sent_a
     assert len(talk.box.attempts(person)) == 1
 
 
-@pytest.mark.parametrize("platform", ["instagram", "x"])
+@pytest.mark.parametrize(
+    ("provider", "platform"), [route for route in ROUTES if route != ("meta", "facebook")]
+)
 def test_where_the_echo_names_no_command_its_text_resolves_the_unknown_send(
-    talk: Talk, platform: Platform
+    talk: Talk, provider: Provider, platform: Platform
 ) -> None:
-    account = talk.account(platform)
+    account = talk.account(platform, provider)
     person = talk.somebody_writes(account)
     talk.box.post("faults", kind="reset_after", recipient=person)
     command_id = talk.send(account, person)
-    row(talk, command_id, "sent")
+    assert_row(talk, account, command_id, "sent")
     assert [e.type for e in talk.log.of(command_id)].count("dm.send.unknown.v1") == 1
     assert len(talk.box.attempts(person)) == 1
 
 
-def test_an_outcome_that_no_echo_resolves_stays_unknown(talk: Talk) -> None:
-    account = talk.account("facebook")
-    person = talk.somebody_writes(account)
+def test_an_outcome_that_no_echo_resolves_stays_unknown(talk: Talk, page: Account) -> None:
+    person = talk.somebody_writes(page)
     talk.box.post("faults", kind="reset_before", recipient=person)
-    command_id = talk.send(account, person)
+    command_id = talk.send(page, person)
     assert talk.reason(command_id, "send.unknown") == "maybe_delivered"
-    assert row(talk, command_id, "unknown")["reason"] == "maybe_delivered"
+    assert assert_row(talk, page, command_id, "unknown")["reason"] == "maybe_delivered"
+
+
+def test_a_rate_limit_at_ayrshare_pauses_the_profile_on_all_its_networks(talk: Talk) -> None:
+    """It counts the calls of a profile, and suspends one that goes on after refusals."""
+    first = talk.account("facebook", "ayrshare")
+    second = talk.beside(first, "instagram")
+    other = talk.account("instagram", "ayrshare")
+    people = {account: talk.somebody_writes(account) for account in (first, second, other)}
+    talk.box.post("faults", kind="rate_limited", wait=8, account=first.id, next=1)
+    begun = time.monotonic()
+    refused = talk.send(first, people[first])
+    talk.log.wait_for(lambda e: isinstance(e, events.SendAttempted) and e in talk.log.of(refused))
+    talk.running.wait(lambda: bool(talk.box.attempts(people[first])), 20, "an attempt")
+    time.sleep(1.0)
+    paused = talk.send(second, people[second])
+    free = talk.send(other, people[other])
+    assert_sent(talk, other, free)
+    assert time.monotonic() - begun < 8
+    assert talk.box.attempts(people[second]) == []
+    assert_sent(talk, second, paused)
+    assert_sent(talk, first, refused)
+    assert time.monotonic() - begun >= 8
 
 
 def test_the_same_command_from_two_callers_gives_one_send(talk: Talk) -> None:

@@ -1,5 +1,6 @@
 """`dmstream up` as a person runs it: real processes, real ports, real ends."""
 
+import json
 import os
 import re
 import signal
@@ -11,11 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, get_args
 
 import clickhouse_connect
+import httpx
 import psutil
 import pytest
 
+from streams.conversation.can_reply import Reason
 from streams.local.processes import free_port, is_listening
 
 pytestmark = pytest.mark.pipeline
@@ -23,6 +27,13 @@ pytestmark = pytest.mark.pipeline
 SERVING = "Ctrl-C stops"
 START_SECONDS = 180
 """Generous: it also bounds a machine that does other things. What it takes is printed by `up`."""
+
+_SENDS = "SELECT outcome, reason, origin, count() FROM dm_analytics.sends GROUP BY ALL"
+_RECEIPTS = """
+    SELECT origin, count(), countIf(delivered_at IS NOT NULL), countIf(read_at IS NOT NULL)
+    FROM dm_analytics.messages
+    WHERE command_id != '' AND platform = 'facebook' GROUP BY origin
+"""
 
 
 @dataclass
@@ -33,7 +44,7 @@ class Place:
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        kafka, clickhouse, read_only, gateway = (free_port() for _ in range(4))
+        kafka, clickhouse, read_only, gateway, sandbox = (free_port() for _ in range(5))
         self.environment = {
             **{name: v for name, v in os.environ.items() if not name.startswith("DM_")},
             "DM_DATA_DIR": str(self.folder),
@@ -41,12 +52,16 @@ class Place:
             "DM_CLICKHOUSE_URL": f"http://127.0.0.1:{clickhouse}",
             "DM_CLICKHOUSE_READ_ONLY_URL": f"http://127.0.0.1:{read_only}",
             "DM_PORT": str(gateway),
+            "DM_SANDBOX_PORT": str(sandbox),
             "COLUMNS": "160",
         }
 
     @property
     def ports(self) -> list[int]:
-        names = ("DM_KAFKA", "DM_CLICKHOUSE_URL", "DM_CLICKHOUSE_READ_ONLY_URL", "DM_PORT")
+        names = (
+            "DM_KAFKA", "DM_CLICKHOUSE_URL", "DM_CLICKHOUSE_READ_ONLY_URL", "DM_PORT",
+            "DM_SANDBOX_PORT",
+        )  # fmt: skip
         return [int(self.environment[name].rpartition(":")[2]) for name in names]
 
     def everyone(self) -> list[psutil.Process]:
@@ -71,20 +86,33 @@ class Place:
 
     def counts(self) -> dict[str, int]:
         """What analysts see, over the read-only port: how many, and a digest of each message."""
-        client = clickhouse_connect.get_client(port=self.ports[2])
         questions = {
             view: f"SELECT count() FROM dm_analytics.{view}"
-            for view in ("messages", "conversations", "failed_events")
+            for view in ("messages", "conversations", "sends", "failed_events")
         }
-        questions["digest"] = (
-            "SELECT sum(cityHash64(toString(tuple(*)))) FROM dm_analytics.messages"
-        )
+        for view in ("messages", "sends"):
+            questions[f"digest of {view}"] = (
+                f"SELECT sum(cityHash64(toString(tuple(*)))) FROM dm_analytics.{view}"
+            )
+        return {name: int(self.ask(sql)[0][0]) for name, sql in questions.items()}
+
+    def ask(self, sql: str) -> list[Any]:
+        """Over the read-only port."""
+        client = clickhouse_connect.get_client(port=self.ports[2])
         try:
-            return {
-                name: int(client.query(sql).result_rows[0][0]) for name, sql in questions.items()
-            }
+            return list(client.query(sql).result_rows)
         finally:
             client.close()
+
+    def dmstream(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        """Typed in another terminal."""
+        return subprocess.run(
+            [sys.executable, "-m", "streams.cli", *command],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 @dataclass
@@ -156,6 +184,10 @@ class Day:
     place: Place
     said: str
     counts: dict[str, int]
+    sends: list[Any]
+    """Outcome, reason, origin and number."""
+    receipts: list[Any]
+    """Messages by command of each origin: all, delivered, read."""
     status: int
     stop_seconds: float
 
@@ -166,12 +198,14 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
     with running(place, "--demo") as up:
         up.wait_for(SERVING)
         counts = place.counts()
+        sends = place.ask(_SENDS)
+        receipts = place.ask(_RECEIPTS)
         began = time.monotonic()
         os.killpg(up.process.pid, signal.SIGINT)  # as a terminal does: the whole group
         status = up.process.wait(20)
         seconds = time.monotonic() - began
         nobody_is_left(place, 1)
-        return Day(place, up.said, counts, status, seconds)
+        return Day(place, up.said, counts, sends, receipts, status, seconds)
 
 
 def test_the_demonstration_day_ends_in_a_table_of_metrics(day: Day) -> None:
@@ -179,6 +213,30 @@ def test_the_demonstration_day_ends_in_a_table_of_metrics(day: Day) -> None:
         assert heading in day.said
     assert day.counts["messages"] > 1_000
     assert day.counts["conversations"] > 100
+
+
+def test_the_demonstration_s_operator_runs_into_every_rule(day: Day) -> None:
+    told = {(outcome, reason, origin): count for outcome, reason, origin, count in day.sends}
+    assert told["sent", "", "api"] >= 20
+    assert told["sent", "", "auto"] >= 10
+    refused = {reason for outcome, reason, _ in told if outcome == "rejected"}
+    assert refused >= set(get_args(Reason)) - {"auto_response_too_soon"}
+    failed = {(outcome, reason) for outcome, reason, _ in told}
+    assert failed >= {
+        ("failed", "thread_control"),
+        ("failed", "recipient_unavailable"),
+        ("unknown", "maybe_delivered"),
+    }
+    assert not {outcome for outcome, _ in failed} & {"pending"}
+    for heading in ("Sends", "Delivery of accepted sends", "not_initiated"):
+        assert heading in day.said
+
+
+def test_the_sandbox_s_people_receive_read_and_reply(day: Day) -> None:
+    """Through the real webhook route."""
+    for _, sent, delivered, read in day.receipts:
+        assert sent >= delivered > 0
+        assert sent >= read > sent / 2
 
 
 def test_the_addresses_are_told(day: Day) -> None:
@@ -213,13 +271,7 @@ def test_a_second_start_has_the_history_of_the_first_and_nothing_doubles(day: Da
         up.wait_for(SERVING)
         assert "restored" in up.said
         assert day.place.counts() == day.counts
-        doctor = subprocess.run(
-            [sys.executable, "-m", "streams.cli", "doctor"],
-            env=day.place.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        doctor = day.place.dmstream("doctor")
         assert doctor.returncode == 0, doctor.stdout + doctor.stderr
         up.process.send_signal(signal.SIGTERM)
         assert up.process.wait(15) == 0
@@ -249,20 +301,93 @@ def test_exit_ends_with_zero_after_the_table(place: Place) -> None:
     nobody_is_left(place, 1)
 
 
-def test_the_example_that_is_shown_brings_a_message_to_the_analysts(place: Place) -> None:
+def write_to(place: Place, up: Up) -> None:
+    """The example that is shown: somebody writes to `my-profile`."""
+    _, _, after = up.said.partition("Send a webhook of your own:")
+    example, _, _ = after.partition("Answer it:")
+    sent = subprocess.run(["bash", "-c", example], capture_output=True, text=True, check=False)
+    assert "HTTP/1.1 200" in sent.stdout, sent.stdout + sent.stderr
+    wait_until(lambda: place.counts()["messages"] >= 1, 15)
+
+
+def its_sends(place: Place) -> list[tuple[str, str, int]]:
+    return place.ask(
+        "SELECT outcome, reason, attempt_count FROM dm_analytics.sends"
+        " WHERE profile_id = 'my-profile' ORDER BY accepted_at"
+    )
+
+
+def test_a_send_by_hand_is_answered_by_the_sandbox_and_one_that_waits_survives_a_restart(
+    place: Place,
+) -> None:
+    """Invariant 6, invariant 8: after an orderly stop it goes on; after a kill it is unknown."""
+    by_hand = ("send", "my-profile", "instagram:2:1", "--text")
     with running(place) as up:
         up.wait_for(SERVING)
-        _, _, after = up.said.partition("Send a webhook of your own:")
-        example, _, _ = after.partition("Serving.")
-        sent = subprocess.run(["bash", "-c", example], capture_output=True, text=True, check=False)
-        assert "HTTP/1.1 200" in sent.stdout, sent.stdout + sent.stderr
-        wait_until(lambda: place.counts()["messages"] == 1, 15)
+        write_to(place, up)
+        _, _, after = up.said.partition("Answer it:")
+        assert f"dmstream {' '.join(by_hand)}" in after
+        sent = place.dmstream(*by_hand, "Yes, in blue.")
+        assert sent.returncode == 0, sent.stdout + sent.stderr
+        wait_until(lambda: its_sends(place) == [("sent", "", 1)], 15)
+        refuse_next(place, wait=15)
+        place.dmstream(*by_hand, "And in red.", "--wait", "2")
+        wait_until(lambda: its_sends(place)[1:] == [("pending", "", 1)], 15)
+        os.killpg(up.process.pid, signal.SIGINT)
+        assert up.process.wait(20) == 0
+    with running(place) as up:
+        up.wait_for(SERVING)
+        assert "1 accepted send goes on" in up.said
+        wait_until(lambda: its_sends(place) == [("sent", "", 1), ("sent", "", 2)], 30)
+        refuse_next(place, wait=120)
+        place.dmstream(*by_hand, "And in green.", "--wait", "2")
+        wait_until(lambda: its_sends(place)[2:] == [("pending", "", 1)], 15)
+        up.process.kill()
+        up.process.wait()
+    nobody_is_left(place, 5)
+    with running(place) as up:
+        up.wait_for(SERVING)
+        assert "1 accepted send had no outcome" in up.said
+        assert its_sends(place)[2:] == [("unknown", "interrupted", 1)]
+        kept = httpx.get(f"http://127.0.0.1:{place.ports[4]}/_sandbox/attempts").json()
+        assert kept == []
+
+
+def refuse_next(place: Place, wait: float) -> None:
+    """The platform takes no message for so many seconds, and says so once."""
+    url = f"http://127.0.0.1:{place.ports[4]}/_sandbox/faults"
+    httpx.post(url, json={"kind": "rate_limited", "next": 1, "wait": wait}).raise_for_status()
+
+
+def test_with_real_platforms_nothing_stands_in_and_no_made_up_credential_is_used(
+    place: Place,
+) -> None:
+    place.environment |= {f"DM_{name}_URL": "https://127.0.0.1:9" for name in ("AYRSHARE", "X")}
+    with running(place, "--real-platforms") as up:
+        up.wait_for(SERVING)
+        assert "sandbox" not in up.said
+        assert not is_listening(place.ports[4])
+        write_to(place, up)
+        sent = place.dmstream("send", "my-profile", "instagram:2:1", "--text", "Yes, in blue.")
+        assert "DM_CREDENTIAL_AYRSHARE" in sent.stdout
+        assert its_reason(sent.stdout) == "token_invalid"
+
+
+def its_reason(lines: str) -> str:
+    return str(json.loads(lines.splitlines()[-1]).get("reason"))
+
+
+def test_the_demonstration_is_never_sent_for_real(place: Place) -> None:
+    with running(place, "--demo", "--real-platforms") as up:
+        assert up.process.wait(15) == 1
+        (line,) = up.said.splitlines()
+        assert "leave out --demo, or --real-platforms" in line
 
 
 def test_a_killed_parent_leaves_nobody(place: Place) -> None:
     with running(place) as up:
         up.wait_for(SERVING)
-        assert len(place.everyone()) >= 6
+        assert len(place.everyone()) >= 8
         up.process.kill()
         up.process.wait()
         nobody_is_left(place, 5)

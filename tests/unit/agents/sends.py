@@ -67,6 +67,7 @@ class MemoryJournal:
     places: dict[str, WaitingSend] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     delayed: list[tuple[Outgoing, datetime]] = field(default_factory=list)
+    pruned: list[datetime] = field(default_factory=list)
 
     def noted(self, item: Outgoing) -> Noted | None:
         return self.notes.get(item.accepted.id)
@@ -97,6 +98,10 @@ class MemoryJournal:
         await asyncio.sleep(0)
         self.events.extend(events)
         self._note(item, "done")
+
+    async def prune(self, now: datetime) -> int:
+        self.pruned.append(now)
+        return 0
 
     def _note(self, item: Outgoing, progress: Any) -> None:
         self.notes[item.accepted.id] = Noted(

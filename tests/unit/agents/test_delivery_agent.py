@@ -14,7 +14,7 @@ from streams.agents.dispatcher import Dispatcher, StoppedError
 from streams.agents.outbox import Outbox
 from streams.agents.outgoing import Outgoing
 from streams.settings import Settings
-from tests.unit.agents.sends import NOON, accepted
+from tests.unit.agents.sends import NOON, MemoryJournal, accepted
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +32,7 @@ class ByHand:
     items: list[Outgoing] = field(default_factory=list)
     due: dict[str, Any] = field(default_factory=dict)
     stopped: bool = False
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
 
     def submit(self, item: Outgoing) -> "asyncio.Future[None]":
         self.items.append(item)
@@ -68,6 +69,7 @@ class Written(Outbox):
 
 class Desk:
     def __init__(self) -> None:
+        self.now = NOON
         self.by_hand = ByHand()
         self.rounds: list[ByHand] = []
         self.written = Written()
@@ -79,7 +81,7 @@ class Desk:
             outbox=self.written,
             crash=self._crash,
             log="log",
-            clock=lambda: NOON,
+            clock=lambda: self.now,
         )
         self._offset = 0
 
@@ -192,6 +194,30 @@ async def test_after_a_rebalance_what_had_not_ended_is_not_acknowledged() -> Non
     await desk.end("c")
     assert desk.acknowledged == [3]
     assert len(desk.rounds) == 2
+
+
+async def test_the_journal_is_pruned_at_the_first_batch_and_once_an_hour() -> None:
+    desk = Desk()
+    for minutes in (0, 59, 60, 119, 121):
+        desk.now = NOON + timedelta(minutes=minutes)
+        await desk.take(minutes, desk.batch(send(f"at {minutes}")))
+        await settle()
+    assert [(at - NOON).seconds // 60 for at in desk.by_hand.journal.pruned] == [0, 60, 121]
+
+
+async def test_a_journal_that_can_not_be_pruned_ends_the_worker() -> None:
+    desk = Desk()
+
+    async def broken(_: object) -> int:
+        raise ValueError("a bug")
+
+    await desk.take(1, desk.batch(send("a")))
+    await settle()
+    desk.by_hand.journal.prune = broken  # type: ignore[method-assign]
+    desk.now = NOON + timedelta(hours=1)
+    await desk.take(2, desk.batch(send("b")))
+    await settle()
+    assert len(desk.crashed) == 1
 
 
 async def test_a_full_lane_waits_until_a_batch_has_ended() -> None:

@@ -127,6 +127,18 @@ async def test_a_dead_token_unlinks_the_account_and_the_others_are_not_attempted
     assert world.journal.told("b") == ["send.failed=token_invalid"]
 
 
+@pytest.mark.parametrize(("provider", "waits"), [("ayrshare", True), ("meta", False)])
+async def test_a_rate_limit_holds_back_whom_the_provider_counts_together(
+    provider: str, waits: bool
+) -> None:
+    """Ayrshare counts the calls of a profile on all its networks; Meta those of an account."""
+    world = World()
+    world.answers["a"] = [error(ErrorClass.RATE_LIMITED, retry_after_seconds=60.0)]
+    await world.submit("a", "one", provider=provider)
+    await world.submit("b", "two", provider=provider, account="another page")
+    assert world.requests == (["a"] if waits else ["a", "b"])
+
+
 async def test_sends_accepted_after_a_dead_token_s_account_was_linked_again_go_out() -> None:
     world = World()
     world.answers["a"] = [error(ErrorClass.TOKEN_INVALID)]

@@ -20,9 +20,9 @@ def registered(profile: str, reference: str, source: str) -> bytes:
     ).to_json()  # fmt: skip
 
 
-def linked(profile: str, **link: Any) -> bytes:
+def linked(profile: str, source: str = "/dmstream/x/1", **link: Any) -> bytes:
     return AccountLinked(
-        id=f"l{profile}", source="/dmstream/x/1", time=AT, receivedat=AT, profileid=profile,
+        id=f"l{profile}", source=source, time=AT, receivedat=AT, profileid=profile,
         data=data.AccountLink(**link),
     ).to_json()  # fmt: skip
 
@@ -90,3 +90,20 @@ def test_other_events_are_passed_over_even_when_their_text_speaks_of_links() -> 
         ),
     ).to_json()  # fmt: skip
     assert book(message, orjson.dumps({"type": "dm.other.v1"})) == {}
+
+
+def test_a_profile_registered_by_command_is_found_by_its_ayrshare_reference_again() -> None:
+    records = book(registered("shop", "ref-1", "/dmstream/commands/shop"))
+    assert records["ayrshare:ref-1"].profileid == "shop"
+    assert records["ayrshare:ref-1"].origin == "command"
+
+
+def test_an_account_of_a_profile_that_registered_itself_keeps_the_credential_of_its_link() -> None:
+    """A send looks for it by the account, as it was written when the command was decided."""
+    records = book(
+        registered("ref-1", "ref-1", "/dmstream/ayrshare/ref-1"),
+        linked("ref-1", "/dmstream/commands/ref-1", provider="ayrshare", platform="facebook",
+               account_id="fb-1", credential="shop"),
+    )  # fmt: skip
+    assert records["ayrshare:fb-1"].credential == "shop"
+    assert records["ayrshare:ref-1"].origin == "auto"

@@ -74,3 +74,10 @@ def test_a_missing_wheel_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch
 
 def test_all_wheels_are_here() -> None:
     preflight.check_wheels()
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_told_as_such_and_not_as_a_taken_port(host: str) -> None:
+    port = preflight.gateway_port(settings(host=host, port=processes.free_port()))
+    with pytest.raises(PreflightError, match=f"DM_HOST is {host}, which is no address of this"):
+        preflight.check_ports([port])

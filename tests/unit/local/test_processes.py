@@ -87,9 +87,9 @@ def test_a_port_that_is_free_can_be_listened_on_and_one_that_is_taken_can_not() 
     import socket  # noqa: PLC0415
 
     port = processes.free_port()
-    assert processes.can_listen(port)
+    assert processes.why_not_listen(port) is None
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        assert not processes.can_listen(port)
+        assert processes.why_not_listen(port) is not None
         assert processes.is_listening(port)

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from schemas.base import Provider
 from streams.providers.credentials import (
     Credential,
     CredentialMissingError,
     Credentials,
     variable_name,
 )
+from streams.providers.made_up import MadeUpCredentials
+from streams.sandbox.config import named_by
 
 SECRET = "EAAB-very-secret"
 
@@ -97,3 +100,76 @@ def test_a_validation_error_that_escapes_shows_no_secret_either() -> None:
     with pytest.raises(ValidationError) as caught:
         Credential.model_validate({"token": SECRET, "login": SECRET})
     assert SECRET not in str(caught.value)
+
+
+REF = "6f16d1dd2525114d0aa9433532412cb7dd6f17ac"
+
+
+def found(**variables: str) -> Credentials:
+    return Credentials(
+        {f"DM_CREDENTIAL_{name.upper()}": value for name, value in variables.items()}, env_file=None
+    )
+
+
+def token(credential: Credential) -> str:
+    return credential.token.get_secret_value()
+
+
+def test_an_account_that_registered_itself_uses_the_credential_of_its_own_id() -> None:
+    known = found(x="somebody", x_4694460607="own")
+    assert token(known.find(None, "x", account_id="4694460607")) == "own"
+    known = found(meta="all-pages", meta_803818576789052="page")
+    assert token(known.find(None, "meta", account_id="803818576789052")) == "page"
+    assert token(known.find(None, "meta", account_id="803818576789053")) == "all-pages"
+
+
+def test_a_name_that_was_given_wins_over_the_account_s_own() -> None:
+    known = found(shop="named", x_4694460607="own")
+    assert token(known.find("shop", "x", account_id="4694460607")) == "named"
+
+
+def test_an_ayrshare_profile_has_its_key_by_its_reference_and_the_api_key_of_all() -> None:
+    known = found(**{"ayrshare": "api-key", f"ayrshare_{REF}": json.dumps({"profile_key": "pk"})})
+    credential = known.find(None, "ayrshare", account_id="123456", references=["shop", REF])
+    assert token(credential) == "api-key"
+    assert credential.profile_key is not None
+    assert credential.profile_key.get_secret_value() == "pk"
+
+
+def test_the_api_key_of_all_may_be_an_object_and_a_named_credential_may_leave_it_out() -> None:
+    known = found(
+        ayrshare=json.dumps({"token": "api-key", "x_api_key": "mine"}),
+        shop=json.dumps({"profile_key": "pk"}),
+    )
+    credential = known.find("shop", "ayrshare")
+    assert token(credential) == "api-key"
+    assert credential.x_api_key is None
+
+
+@pytest.mark.parametrize("provider", ["ayrshare", "x"])
+def test_once_accounts_have_their_own_nobody_is_sent_for_in_another_one_s_name(
+    provider: Provider,
+) -> None:
+    """Without its profile key a send would leave from the Primary Profile, without its user token
+    from whoever the provider's token belongs to."""
+    known = found(**{provider: "somebody", f"{provider}_abcdef123456": "another"})
+    with pytest.raises(CredentialMissingError, match=f"DM_CREDENTIAL_{provider.upper()}_4711$"):
+        known.find(None, provider, account_id="4711")
+    # A credential's name that begins like the provider's is not an account's own.
+    known = found(**{provider: "somebody", f"{provider}_shop": "another"})
+    assert token(known.find(None, provider, account_id="4711")) == "somebody"
+
+
+def test_an_account_without_an_id_is_told_the_provider_s_variable() -> None:
+    with pytest.raises(CredentialMissingError, match=r"DM_CREDENTIAL_X$"):
+        found(x="somebody", x_123456="own").find(None, "x")
+
+
+def test_made_up_ones_name_the_account_and_ayrshare_s_profile() -> None:
+    credential = MadeUpCredentials().find("real", "ayrshare", account_id="2", references=["a b.c"])
+    assert token(credential) == "sandbox.2"
+    assert credential.profile_key is not None
+    key = credential.profile_key.get_secret_value()
+    assert named_by(key) == ("2", "a b.c")
+    assert named_by(token(credential)) == ("2", "")
+    assert MadeUpCredentials().find(None, "x", account_id="2").profile_key is None

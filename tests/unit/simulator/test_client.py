@@ -60,6 +60,15 @@ def test_requests_come_about_in_order_and_never_more_at_once_than_allowed() -> N
     assert near > 0.9 * len(places)
 
 
+def test_a_reader_of_the_progress_that_went_away_ends_it_with_one_plain_error() -> None:
+    def nobody_reads(_: Tally) -> None:
+        raise BrokenPipeError
+
+    day = simulate(parameters(webhooks=60, broken=0))
+    with gateway() as (url, _), pytest.raises(BrokenPipeError):
+        asyncio.run(send(day.deliveries(), len(day), Sending(url=url, secrets=KNOWN), nobody_reads))
+
+
 def test_one_at_a_time_keeps_the_order_exactly() -> None:
     day = simulate(parameters(webhooks=60, broken=0))
     with gateway() as (url, heard):

@@ -1,5 +1,8 @@
 """`dmstream simulate` as it is typed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,23 @@ def test_wrong_usage_is_exit_code_2_and_says_what_is_wrong(
     result = typed(*arguments)
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_a_reader_that_goes_away_ends_it_without_a_word() -> None:
+    """As in `dmstream simulate | head -1`."""
+    with gateway() as (url, _):
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [sys.executable, "-m", "streams.cli", "simulate", "--url", url]
+        result = subprocess.run(
+            [*command, "--webhooks", "30", "--until", UNTIL],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        os.close(writing)
+    assert result.stderr == ""
+    assert result.returncode == 1
