@@ -16,6 +16,7 @@ OUTBOUND_INSTAGRAM = "dm.outbound.instagram.v1"
 OUTBOUND_X = "dm.outbound.x.v1"
 OUTBOUND_DELAYED = "dm.outbound.delayed.v1"
 ACCOUNTS = "dm.accounts.v1"
+KEYS = "dm.keys.v1"
 FAILURES = "dm.failures.v1"
 
 
@@ -51,6 +52,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(OUTBOUND_X, "conversation_id", "accepted send, JSON", _30_DAYS),
     Topic(OUTBOUND_DELAYED, "conversation_id", "accepted send with not_before, JSON", _30_DAYS),
     Topic(ACCOUNTS, "provider:account", "account record, JSON", {"cleanup.policy": "compact"}),
+    Topic(KEYS, "key id", "API key without its secret, JSON", {"cleanup.policy": "compact"}),
     Topic(FAILURES, "original key", "original bytes", _30_DAYS),
 )
 

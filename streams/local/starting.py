@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from streams import kafka
-from streams.local import preflight, services
+from streams.local import keys, preflight, services
 from streams.local.archive import Archive
 from streams.local.pipeline import Pipeline
 from streams.local.restore import restore
@@ -34,6 +34,7 @@ async def prepare(pipeline: Pipeline) -> int:
         )
     what = f"{applied} migrations applied, {len(made)} topics made"
     pipeline.screen.done("tables and topics", what, time.monotonic() - began)
+    pipeline.api_key = await keys.put_back(pipeline.settings)
     if not pipeline.settings.embedded:
         return 0
     return await _restore(pipeline, archive)
