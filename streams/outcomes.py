@@ -34,7 +34,7 @@ News = asyncio.Queue[Event]
 class Outcomes:
     """Connects at the first `watch`, and anew after trouble; `stop` at the end.
 
-    `watch` and `end_of` raise aiokafka's errors where the broker is away.
+    `watch` and `ends` raise aiokafka's errors where the broker is away.
     """
 
     def __init__(
@@ -67,13 +67,14 @@ class Outcomes:
             if not self._waiting[key]:
                 del self._waiting[key]
 
-    async def end_of(self, profileid: str) -> tuple[int, int]:
-        """Partition of the profile's events, and the offset after its last record, now."""
-        place = self._place(profileid)
+    async def ends(self, profileid: str | None) -> dict[int, int]:
+        """The offset after the last record, now, of the partition of the profile's events; of each
+        partition where no profile is named."""
         async with self._changing:
             await self._connect()
-            ends = await ends_now(self._settings, self._prober, [place])
-        return place.partition, ends[place]
+            places = self._places() if profileid is None else [self._place(profileid)]
+            found = await ends_now(self._settings, self._prober, places)
+        return {place.partition: end for place, end in found.items()}
 
     async def stop(self) -> None:
         following, self._following = self._following, None
@@ -86,6 +87,10 @@ class Outcomes:
     def _place(self, profileid: str) -> TopicPartition:
         number = partition_of(profileid.encode(), self._settings.partitions)
         return TopicPartition(self._settings.topic(EVENTS), number)
+
+    def _places(self) -> list[TopicPartition]:
+        topic = self._settings.topic(EVENTS)
+        return [TopicPartition(topic, number) for number in range(self._settings.partitions)]
 
     async def _read_from_now_on(self, place: TopicPartition) -> None:
         async with self._changing:
@@ -106,8 +111,7 @@ class Outcomes:
         if self._reader is not None:
             return
         self._settings = await kafka.recognised(self._settings)
-        topic = self._settings.topic(EVENTS)
-        places = [TopicPartition(topic, number) for number in range(self._settings.partitions)]
+        places = self._places()
         reader, prober = kafka.reader(self._settings), kafka.reader(self._settings)
         try:
             await reader.start()

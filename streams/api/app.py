@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sinks.reading.asking import ArchiveAway
@@ -19,6 +20,9 @@ from streams.api.documents import errors
 from streams.api.errors import Problem
 from streams.api.resources import Resources
 from streams.gateway.answers import SECURITY_HEADERS
+
+_PARTS = (autoresponse, sending, history, conversations, social, profiles)
+"""/messages/autoresponse stands before /messages/{platform}: the first that matches is taken."""
 
 
 def create_api(resources: Resources) -> ASGIApp:
@@ -38,8 +42,7 @@ def document_app() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    # /messages/autoresponse before /messages/{platform}: the first that matches is taken.
-    for part in (autoresponse, sending, history, conversations, social, profiles):
+    for part in _PARTS:
         app.include_router(part.router)
     app.add_api_route(
         "/openapi.json",
@@ -104,5 +107,19 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     reasons = {404: "not_found", 405: "method_not_allowed"}
     reason = reasons.get(error.status_code, "invalid_request")
     headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = _allowed(request.url.path) or headers["Allow"]
     message = None if error.status_code in reasons else HTTPStatus(error.status_code).phrase
     return _answer(request, Problem(reason, message, headers=headers))
+
+
+def _allowed(path: str) -> str:
+    """All methods of the path: the router names those of the first route that it stands on."""
+    routes = [route for part in _PARTS for route in part.router.routes]
+    found = {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))

@@ -94,6 +94,7 @@ KINDS: Mapping[str, Kind] = {
     "bad_request": Kind(400, 400, _PLATFORM, "another message"),
     "token_invalid": Kind(400, 161, _PLATFORM, "POST /profiles/social"),
     "account_restricted": Kind(409, 409, _PLATFORM, "time"),
+    "platform_rate_limited": Kind(502, 502, _PLATFORM, "time"),
     "expired": Kind(504, 504, "The command's time ended before it could be sent.", "a new request"),
     "transient": Kind(502, 502, "The platform could not be reached.", "a new request, later"),
     # Not now

@@ -8,6 +8,7 @@ first body was is known by a mark that its events carry.
 import asyncio
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from streams.gateway.keep import NotKeptError
 from streams.outcomes import News
 
 _MARK = "api:"
+_OWN_ID = re.compile(r"(c([0-9a-f]{12})[0-9a-f]{12})([0-9a-f]{8})")
 _QUIET_SECONDS = 0.5
 """After so long without news a command with a key may be a repetition: its first outcome is looked
 for in the archive."""
@@ -64,19 +66,20 @@ def identify(
     key, which is stored nowhere: nobody can find a text by trying what it might have been."""
     if key is None:
         now = int(resources.now().timestamp() * 1000)
-        return Identity(f"c{now:012x}{secrets.token_hex(10)}", None)
+        unique = f"c{now:012x}{secrets.token_hex(6)}"
+        return Identity(unique + _check_digits(profile, unique), None)
     digest = hashlib.sha256(f"{profile}\x1f{kind}\x1f{key}".encode()).hexdigest()
     content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
     mark = hmac.digest(key.encode(), content, "sha256").hex()
     return Identity(f"k{digest[:40]}", _MARK + mark[:32])
 
 
-def is_young(command_id: str, resources: Resources) -> bool:
-    """Whether it has the form of our ids and was made a short while ago."""
-    digits = command_id[1:]
-    if len(command_id) != len("c") + 32 or command_id[0] != "c" or not _is_hex(digits):
+def is_young(profile: str, command_id: str, resources: Resources) -> bool:
+    """Whether a gateway made this id for this profile, a short while ago."""
+    form = _OWN_ID.fullmatch(command_id)
+    if form is None or form[3] != _check_digits(profile, form[1]):
         return False
-    age = int(resources.now().timestamp() * 1000) - int(digits[:12], 16)
+    age = int(resources.now().timestamp() * 1000) - int(form[2], 16)
     return -_CLOCKS_APART_MS < age < _YOUNG_MS
 
 
@@ -151,5 +154,5 @@ async def _keep(resources: Resources, command: AnyCommand) -> None:
         raise Problem(error.reason, error.message, retry_after=error.retry_after) from None
 
 
-def _is_hex(text: str) -> bool:
-    return all(character in "0123456789abcdef" for character in text)
+def _check_digits(profile: str, unique: str) -> str:
+    return hashlib.sha256(f"{profile}\x1f{unique}".encode()).hexdigest()[:8]

@@ -56,7 +56,7 @@ class ChangeProfile(ApiModel):
 
 
 class LinkAccount(ApiModel):
-    platform: PlatformName
+    platform: PlatformName = Field(examples=["facebook"])
     account_id: AccountId = Field(
         description="Page id, Instagram account id or X user id, as webhooks name it.",
         examples=["1234567890"],
@@ -70,7 +70,7 @@ class LinkAccount(ApiModel):
 
 
 class UnlinkAccount(ApiModel):
-    platform: PlatformName
+    platform: PlatformName = Field(examples=["facebook"])
     account_id: AccountId | None = Field(
         default=None, description="Where it is left out: all of the profile on that network."
     )

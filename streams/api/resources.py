@@ -62,19 +62,20 @@ class Resources:
             await self.outcomes.stop()
             self.asking.close()
 
-    async def caught_up(self, profileid: str) -> bool:
-        """Waits until the archive has everything of the profile that the log had at the call, at
-        most as long as the settings say. False where it has not, or where that can't be known.
+    async def caught_up(self, profileid: str | None) -> bool:
+        """Waits until the archive has everything of the profile (None: of all) that the log had at
+        the call, at most as long as the settings say. False where it has not, or nobody knows.
 
         So whatever an answer told before, of any gateway, is in the answer that follows.
         """
         try:
             async with asyncio.timeout(self.settings.api_fresh_seconds):
-                partition, end = await self.outcomes.end_of(profileid)
+                ends = await self.outcomes.ends(profileid)
                 self._log_id = self._log_id or await kafka.log_id(self.settings)
-                place = (self._log_id, self.settings.topic(EVENTS), partition)
-                while end > await marks.archived_up_to(self.asking, *place):  # noqa: ASYNC110
-                    await asyncio.sleep(_POLL_SECONDS)  # another process fills it
+                place = (self._log_id, self.settings.topic(EVENTS))
+                for number, end in ends.items():
+                    while end > await marks.archived_up_to(self.asking, *place, number):  # noqa: ASYNC110
+                        await asyncio.sleep(_POLL_SECONDS)  # another process fills it
         except ArchiveAway:
             raise
         except Exception as error:  # noqa: BLE001 - the archive is read as it is, and told so

@@ -59,6 +59,7 @@ class SendRequest(ApiModel):
     "/messages/{platform}",
     summary="Send a message",
     response_model=SentAnswer,
+    response_model_exclude_none=True,
     responses=pending("Decided later: ask at Location.")
     | errors("invalid_request", "not_initiated", "idempotency_key_reused", "expired", "transient"),
 )
@@ -103,6 +104,7 @@ def accepted(answer: CommandAnswer) -> Response:
 @router.get(
     "/commands/{command_id}",
     summary="What became of a command",
+    response_model_exclude_none=True,
     responses=errors("command_not_found", "archive_unavailable"),
 )
 async def command(
@@ -120,6 +122,6 @@ async def command(
     resources = caller.resources
     await resources.caught_up(caller.profile)
     told = await archived.of_command(resources.asking, caller.profile, command_id)
-    if not told and not performing.is_young(command_id, resources):
+    if not told and not performing.is_young(caller.profile, command_id, resources):
         raise Problem("command_not_found")
     return verdicts.answer_of(command_id, told)

@@ -5,9 +5,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from schemas import commands
+from schemas.base import Platform
 from sinks.reading import profiles
 from streams.api import states, waiting
-from streams.api.access import Admin
+from streams.api.access import Admin, Caller
 from streams.api.carrying import Asked, Make, carry_out
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
@@ -36,15 +37,12 @@ async def link(
     """It replaces another of the same network and provider. On Facebook and Instagram it must be
     done again after messaging was turned on."""
     resources = caller.resources
-    await resources.caught_up(caller.profile)
-    await states.existing(resources.asking, caller.profile, resources.now())
     platform = ours(body.platform)
-    # Its webhooks would come to this profile from now on: a key for some profiles may not take
-    # what is another's.
-    if caller.key.profiles and await profiles.others_with(
-        resources.asking, caller.profile, platform, body.account_id
-    ):
-        raise Problem("account_of_another")
+    if caller.key.profiles:
+        await _check_owner(caller, platform, body.account_id)
+    else:
+        await resources.caught_up(caller.profile)
+    await states.existing(resources.asking, caller.profile, resources.now())
 
     def make(envelope: dict[str, Any]) -> commands.AnyCommand:
         return commands.LinkAccount(
@@ -91,3 +89,13 @@ async def unlink(
     if pending_one is not None:
         return pending_one
     return AccountAnswer(platform=theirs(platform), account_id=found[0].account_id, linked=False)
+
+
+async def _check_owner(caller: Caller, platform: Platform, account_id: str) -> None:
+    """The account's webhooks would come to this profile from now on: a key for some profiles may
+    not take what is another's. Raises Problem, also where that can't be known now."""
+    resources = caller.resources
+    if not await resources.caught_up(None):
+        raise Problem("archive_unavailable", retry_after=5)
+    if await profiles.others_with(resources.asking, caller.profile, platform, account_id):
+        raise Problem("account_of_another")

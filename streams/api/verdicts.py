@@ -61,6 +61,9 @@ def answer_of(command_id: str, told: Iterable[Event]) -> CommandAnswer:
     return CommandAnswer(command_id=command_id, outcome=outcome, updated=latest)
 
 
+# `rate_limited` is said of requests to us.
+_RENAMED = {"rate_limited": "platform_rate_limited"}
+
 _STANDINGS: tuple[tuple[type[Event], Standing], ...] = (
     (events.MessageSent, "sent"),
     (events.SendRejected, "rejected"),
@@ -102,7 +105,7 @@ def sent_or_problem(answer: CommandAnswer, text: str | None) -> SentAnswer | Non
         )
     if answer.outcome in {"rejected", "failed"}:
         raise Problem(
-            answer.reason or "internal_error",
+            _RENAMED.get(answer.reason or "", answer.reason or "internal_error"),
             answer.message,
             command_id=answer.command_id,
             conversation_id=answer.conversation_id,
