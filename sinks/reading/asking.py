@@ -17,6 +17,9 @@ _MOST_AT_ONCE = 8
 _LIMITS = {"max_execution_time": 10, "join_use_nulls": 0}
 """A question that takes longer than these seconds is given up by the server."""
 
+_PATIENCE_SECONDS = 15.0
+"""With the wait for a thread: a server that hangs holds them all, and nobody waits for ever."""
+
 Row = Mapping[str, Any]
 
 
@@ -45,7 +48,11 @@ class Asking:
         for name, database in self._names.items():
             sql = sql.replace(f"${name}.", f"{database}.")
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._ask, sql, values)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await loop.run_in_executor(self._threads, self._ask, sql, values)
+        except TimeoutError:
+            raise ArchiveAway("the archive did not answer in time") from None
 
     def _ask(self, sql: str, values: dict[str, Any]) -> Sequence[Row]:
         try:

@@ -1,5 +1,6 @@
 """Pages of messages, newest first, by their place in time: nothing that arrives moves a page."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,12 +8,12 @@ from typing import NamedTuple
 from sinks.reading.asking import Asking, Row
 
 ARCHIVED = (
-    "(SELECT conversation_id FROM $db.events FINAL WHERE profile_id = {profile:String}"
+    "(SELECT conversation_id FROM $db.events WHERE profile_id = {profile:String}"
     " AND message_id = '' AND kind IN ('conversation.archived', 'conversation.unarchived')"
     " GROUP BY conversation_id"
     " HAVING argMax(kind, (occurred_at, event_id)) = 'conversation.archived')"
 )
-"""The profile's conversations that are archived now."""
+"""The profile's conversations that are archived now. Without FINAL: a copy changes no maximum."""
 
 
 class Place(NamedTuple):
@@ -52,7 +53,7 @@ async def page(asking: Asking, wanted: Wanted, *, limit: int, after: Place | Non
     if not places:
         return MessagePage((), None)
     conversations = sorted({place.conversation_id for place in places})
-    found = await asking.rows(
+    asked = asking.rows(
         "SELECT message_id, conversation_id, platform, account_id, correspondent_id, direction,"
         " toUnixTimestamp64Milli(occurred_at) AS at, text, text_versions, edit_count, edited_at,"
         " attachments, reactions, reply_to_message_id, origin, command_id, is_backfilled,"
@@ -64,7 +65,7 @@ async def page(asking: Asking, wanted: Wanted, *, limit: int, after: Place | Non
         conversations=conversations,
         messages=[place.message_id for place in places],
     )
-    people = await _people(asking, wanted.profileid, conversations)
+    found, people = await asyncio.gather(asked, _people(asking, wanted.profileid, conversations))
     by_place = {(row["message_id"], row["conversation_id"]): row for row in found}
     rows = [
         {**by_place[place.message_id, place.conversation_id], **people[place.conversation_id]}

@@ -1,5 +1,6 @@
 """One conversation: its state and whether one may reply; to the archive and back."""
 
+import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
@@ -95,13 +96,15 @@ async def conversation(conversation_id: _Id, caller: Reader) -> ConversationAnsw
     current = await resources.caught_up(caller.profile)
     identifier = await _meant(caller, conversation_id)
     now = resources.now()
-    state = await states.conversation(resources.asking, caller.profile, identifier)
+    asking = resources.asking
+    state, profile, rows = await asyncio.gather(
+        states.conversation(asking, caller.profile, identifier),
+        states.profile(asking, caller.profile, now),
+        conversations.details(asking, caller.profile, [identifier]),
+    )
     if state is None:
         raise Problem("conversation_not_found")
-    profile = await states.profile(resources.asking, caller.profile, now)
-    row = (await conversations.details(resources.asking, caller.profile, [identifier])).get(
-        identifier, {}
-    )
+    row = rows.get(identifier, {})
     decision = can_reply(profile.state, state, now, resources.rules)
     window = windows.expires_at(profile.state, state, resources.rules)
     expires = decision.expires_at or (None if window is None else from_ms(window))

@@ -1,5 +1,6 @@
 """The REST API over the whole route: the pipeline is started, and all else happens over HTTP."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from sinks.reading.asking import Asking
+from streams.agents.rules import rules_of
+from streams.api import states
+from streams.conversation.can_reply import can_reply
+from streams.inspecting import inspect
 from tests.conftest import ClickHouse
 from tests.pipeline.api import Api, Shop, serving
 from tests.pipeline.sandbox import digits
@@ -366,3 +372,46 @@ def test_what_one_gateway_was_told_another_answers(api: Api) -> None:
         )
         command = first.json()["commandId"]
         assert other.client.get(f"/commands/{command}")["outcome"] == "sent"
+
+
+def test_the_archive_s_fold_gives_the_answer_of_the_worker_s_own_state(api: Api) -> None:
+    """Invariant 4: for conversations of every kind, asked at one instant."""
+    shop, settings = api.shop("instagram"), api.talk.running.settings
+    people = [
+        shop.somebody_writes(),
+        shop.somebody_writes(seconds_ago=WEEK + 60),
+        shop.somebody_writes(seconds_ago=WEEK - 60),
+        shop.somebody_writes(),
+    ]
+    shop.client.send("instagram", recipientId=people[0], message="Hello")
+    api.talk.box.post("faults", kind="thread_control", recipient=people[3], next=1)
+    shop.client.send("instagram", recipientId=people[3], message="Hello")
+    shop.client.ask("PATCH", "/profiles", json={"messagingConversationMonthlyLimit": 2})
+    now = datetime.now(UTC)
+    asking = Asking(settings)
+    reasons = set()
+    for person in people:
+        name = shop.conversation(person)
+        assert shop.client.get(f"/conversations/{name}")["isCurrent"]
+        (worker,) = asyncio.run(inspect(settings, name, 0))
+        profile = asyncio.run(states.profile(asking, shop.client.profile, now))
+        conversation = asyncio.run(states.conversation(asking, shop.client.profile, name))
+        wanted = can_reply(worker.profile, worker.conversation, now, rules_of(settings))
+        assert can_reply(profile.state, conversation, now, rules_of(settings)) == wanted
+        assert profile.state == worker.profile
+        assert conversation is not None
+        # The archive keeps one of two copies of a happening (our send's answer and its echo), and
+        # who sends their time differs by milliseconds. Open sends are for the worker alone.
+        same = {
+            "open": (),
+            "first_account_message_at": None,
+            "last_account_message_at": None,
+            "thread": None,
+        }
+        assert conversation.thread_control == worker.conversation.thread_control
+        assert conversation._replace(**same) == worker.conversation._replace(**same)
+        reasons.add(wanted.reason)
+    asking.close()
+    assert reasons == {None, "reply_window_closed", "thread_controlled_elsewhere"} or (
+        "monthly_limit_reached" in reasons
+    )
