@@ -56,6 +56,7 @@ def may(
             raise Problem("keys_unknown", retry_after=2)
         key = resources.keys.find(bearer.credentials) if bearer else None
         if key is None:
+            resources.complaints.say("API request refused", "unauthorized")
             raise Problem("unauthorized", headers=_CHALLENGE)
         chosen = _profile(key, named) if about == "profile" else ""
         rate = resources.rates.count(key.key_id, chosen, key.rate_max, resources.monotonic())

@@ -17,6 +17,7 @@ from streams import kafka
 from streams.agents.rules import rules_of
 from streams.api.rates import RateLimiter
 from streams.conversation.rules import Rules
+from streams.gateway.complaints import Complaints
 from streams.gateway.keep import Publisher
 from streams.gateway.publisher import KafkaPublisher
 from streams.keys import KeyDirectory
@@ -41,6 +42,7 @@ class Resources:
     outcomes: Outcomes
     asking: Asking
     rates: RateLimiter
+    complaints: Complaints = field(default_factory=lambda: Complaints(_log))
     now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
     rules: Rules = field(init=False)

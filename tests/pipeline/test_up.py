@@ -223,7 +223,7 @@ def test_a_second_start_has_the_history_of_the_first_and_nothing_doubles(day: Da
             headers={"authorization": f"Bearer {secrets_of(day.place)['API_KEY']}"},
         )
         assert profiles.status_code == 200, "the key of the first start holds"
-        assert profiles.json()["count"] > 10
+        assert profiles.json()["count"] >= 10
         doctor = subprocess.run(
             [sys.executable, "-m", "streams.cli", "doctor"],
             env=day.place.environment,
