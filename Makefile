@@ -71,6 +71,10 @@ install: $(INSTALLED) ## Make .venv with the pinned versions (also done by run a
 .PHONY: install-dev
 install-dev: $(INSTALLED_DEV) ## The same with the tools for tests and checks
 
+.PHONY: openapi
+openapi: $(INSTALLED) ## Write docs/openapi.json anew, from the routes and their models
+	$(BIN)/python -m streams.api.openapi > docs/openapi.json
+
 .PHONY: constraints
 constraints: ## Pin the newest versions that pyproject.toml allows, anew
 	.ci/pin-versions constraints.txt

@@ -1,6 +1,7 @@
 """How many webhooks one gateway process takes, acks=all, each answered after it is durable.
 
     python bench/gateway_load.py                          # embedded broker + gateway of its own
+    python bench/gateway_load.py --api                    # the REST API beside the webhooks, idle
     python bench/gateway_load.py --url http://127.0.0.1:8080 --pid PID    # something that runs
 
 Prints the rate by the clock and by the gateway's processor time: on a machine that does other
@@ -29,7 +30,11 @@ import orjson
 import uvloop
 
 from schemas.base import Provider
-from schemas.topics import TOPICS, WEBHOOKS
+from schemas.topics import WEBHOOKS
+from schemas.webhooks import account_reference
+from streams.api.app import create_api
+from streams.api.resources import make_resources
+from streams.gateway.app import Beside
 from streams.gateway.server import serve
 from streams.gateway.signatures import sign_meta
 from streams.kafka import ensure_topics, reader
@@ -209,13 +214,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--own-reference", action="store_true")
+    parser.add_argument("--api", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        if options.own_reference:
-            serve(Settings(_env_file=None), reference=page_of)
-        else:
-            serve(Settings(_env_file=None))
+        beside = None
+        if options.api:
+            resources = make_resources(Settings(_env_file=None))
+            beside = Beside(create_api(resources), resources.running)
+        reference = page_of if options.own_reference else account_reference
+        serve(Settings(_env_file=None), reference=reference, beside=beside)
         return
     if options.url:
         measure(options.url, options.pid or os.getpid(), options.senders, options.seconds)
@@ -230,8 +238,9 @@ def main() -> None:
             partitions=options.partitions,
             embedded=True,
         )
-        asyncio.run(ensure_topics(settings, tuple(t for t in TOPICS if t.name == WEBHOOKS)))
+        asyncio.run(ensure_topics(settings))
         arguments = ["--own-reference"] if options.own_reference else []
+        arguments += ["--api"] if options.api else []
         try:
             with gateway(settings, Path(folder, "gateway.log"), arguments) as pid:
                 url = f"http://127.0.0.1:{settings.port}"

@@ -17,6 +17,7 @@ OUTBOUND_X = "dm.outbound.x.v1"
 OUTBOUND_DELAYED = "dm.outbound.delayed.v1"
 BACKFILLS = "dm.backfills.v1"
 ACCOUNTS = "dm.accounts.v1"
+KEYS = "dm.keys.v1"
 FAILURES = "dm.failures.v1"
 
 
@@ -53,6 +54,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(OUTBOUND_DELAYED, "conversation_id", "accepted send with not_before, JSON", _30_DAYS),
     Topic(BACKFILLS, "profile_id", "request for an account's history, JSON", _30_DAYS),
     Topic(ACCOUNTS, "provider:account", "account record, JSON", {"cleanup.policy": "compact"}),
+    Topic(KEYS, "key id", "API key without its secret, JSON", {"cleanup.policy": "compact"}),
     Topic(FAILURES, "original key", "original bytes", _30_DAYS),
 )
 

@@ -27,6 +27,11 @@ ALTER QUOTA dm_analyst TO dm_analyst;
 CREATE ROLE IF NOT EXISTS dm_sink;
 GRANT SELECT, INSERT, ALTER UPDATE ON dm.* TO dm_sink;
 
+-- The gateway: its API reads the views, and the tables that they stand on.
+CREATE ROLE IF NOT EXISTS dm_gateway;
+GRANT SELECT ON dm.* TO dm_gateway;
+GRANT SELECT ON dm_analytics.* TO dm_gateway;
+
 -- `dmstream migrate`, `dmstream up` and `dmstream doctor`.
 CREATE ROLE IF NOT EXISTS dm_owner;
 GRANT ALL ON dm.* TO dm_owner WITH GRANT OPTION;

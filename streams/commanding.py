@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager, suppress
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.commands import AnyCommand, SendMessage
-from schemas.events import Event, parse_event
-from schemas.topics import COMMANDS, EVENTS
+from schemas.events import Event
+from schemas.topics import COMMANDS
 from streams import kafka
 from streams.agents.outbox import partition_of
-from streams.conversation.keys import command_of
 from streams.log_positions import ends_now
+from streams.outcomes import Outcomes
 from streams.settings import Settings
 
 _ENDS = ("dm.message.sent.v1", "dm.send.rejected.v1", "dm.send.failed.v1")
+
+
+def is_end(command: AnyCommand, event: Event) -> bool:
+    """Whether nothing more will be told of the command. What does not send has one event."""
+    return event.type in _ENDS or not isinstance(command, SendMessage)
 
 
 async def carry_out(settings: Settings, command: AnyCommand, seconds: float) -> list[Event]:
@@ -25,19 +30,16 @@ async def carry_out(settings: Settings, command: AnyCommand, seconds: float) -> 
     can't be carried out (a failure of the stage `command` then says why).
     """
     settings = await kafka.recognised(settings)
-    number = partition_of(command.profileid.encode(), settings.partitions)
-    place = TopicPartition(settings.topic(EVENTS), number)
-    told: list[Event] = []
-    async with reader_from_here(settings, place) as reader:
-        await write(settings, command)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                async for record in reader:
-                    event = parse_event(record.value or b"")
-                    if command_of(event) == command.command_id:
-                        told.append(event)
-                        if event.type in _ENDS or not isinstance(command, SendMessage):
-                            break
+    outcomes, told = Outcomes(settings), list[Event]()
+    try:
+        async with outcomes.watch(command.profileid, command.command_id) as news:
+            await write(settings, command)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    while not told or not is_end(command, told[-1]):
+                        told.append(await news.get())
+    finally:
+        await outcomes.stop()
     return told
 
 
@@ -49,7 +51,7 @@ async def write(settings: Settings, *commands: AnyCommand) -> None:
         for command in commands:
             await producer.send_and_wait(
                 settings.topic(COMMANDS),
-                command.model_dump_json(exclude_none=True).encode(),
+                command_bytes(command),
                 key=command.profileid.encode(),
                 partition=partition_of(command.profileid.encode(), settings.partitions),
             )
@@ -72,3 +74,8 @@ async def reader_from_here(
         yield reader
     finally:
         await reader.stop()
+
+
+def command_bytes(command: AnyCommand) -> bytes:
+    """The record's value on `dm.commands.v1`."""
+    return command.model_dump_json(exclude_none=True).encode()

@@ -78,6 +78,16 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: int = Field(default=10, ge=1)
     """How long requests under way may take once the gateway was asked to stop."""
 
+    # REST API
+    api_wait_seconds: float = Field(default=10.0, ge=0, le=60)
+    """How long a request to send waits for its outcome, where it does not say (`Prefer: wait=`)."""
+    api_fresh_seconds: float = Field(default=2.0, ge=0, le=30)
+    """How long a question waits for the archive to have all that the log had when it was asked."""
+    api_rate_max: int = Field(default=300, ge=1)
+    """Requests of one key to one profile in a period, at each gateway."""
+    api_rate_seconds: int = Field(default=300, ge=1)
+    """That period."""
+
     # Where sends go; credentials are looked up by name (streams.providers.credentials)
     ayrshare_url: str = "https://api.ayrshare.com/api"
     meta_graph_url: str = "https://graph.facebook.com/v25.0"

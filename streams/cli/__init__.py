@@ -11,7 +11,9 @@ from streams.cli.lazy import Command, group_of
 
 COMMANDS = {
     "up": Command("streams.cli.up:up_command", "Run the whole pipeline on this machine."),
-    "gateway": Command("streams.cli.gateway:gateway_command", "Take webhooks over HTTP."),
+    "gateway": Command(
+        "streams.cli.gateway:gateway_command", "Take webhooks, and serve the REST API, over HTTP."
+    ),
     "worker": Command("streams.cli.worker:worker_command", "Run one worker."),
     "migrate": Command("streams.cli.migrate:migrate_command", "Bring ClickHouse up to date."),
     "topics": Command("streams.cli.topics:topics_command", "List the topics, or create them."),
@@ -27,6 +29,7 @@ COMMANDS = {
     "erase": Command(
         "streams.cli.erase:erase_command", "Erase what a correspondent and a profile wrote."
     ),
+    "key": Command("streams.cli.key:key_app", "Make, list and revoke keys of the API."),
     "inspect": Command("streams.cli.inspect:inspect_command", "Show one conversation's state."),
     "sandbox": Command(
         "streams.cli.sandbox:sandbox_command", "Stand in for the platforms on this machine."

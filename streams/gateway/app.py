@@ -1,7 +1,8 @@
 """Which path goes where. Everything is made from settings and a publisher that are passed in."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -29,6 +30,14 @@ from streams.gateway.webhooks import Check, Clock, Reference, WebhookEndpoint, u
 from streams.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """An app that has all paths but the gateway's own, and what runs as long as it is served."""
+
+    app: ASGIApp
+    running: Callable[[], AbstractAsyncContextManager[None]]
+
+
 def create_app(
     settings: Settings,
     publisher: Publisher,
@@ -36,6 +45,7 @@ def create_app(
     reference: Reference = account_reference,
     now: Clock = utc_now,
     more_routes: Sequence[BaseRoute] = (),
+    beside: Beside | None = None,
 ) -> ASGIApp:
     """The gateway. `more_routes` stand beside the webhooks, under the same answers for errors."""
     deliveries = _deliveries(settings, publisher, reference, now)
@@ -52,17 +62,23 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await publisher.start()
         try:
-            yield
+            if beside is None:
+                yield
+            else:
+                async with beside.running():
+                    yield
         finally:
             await publisher.stop()
 
+    own_routes = [*webhook_routes, *health_routes(publisher), *more_routes]
     routed = Starlette(
-        routes=[*webhook_routes, *health_routes(publisher), *more_routes],
+        routes=own_routes,
         lifespan=lifespan,
         exception_handlers=handlers(),
     )
     routed.router.redirect_slashes = False
-    return _Front(deliveries, routed)
+    own = frozenset(getattr(route, "path", "") for route in own_routes)
+    return _Front(deliveries, routed, own, beside.app if beside else routed)
 
 
 class _Front:
@@ -70,17 +86,26 @@ class _Front:
     all else is routed as usual.
     """
 
-    def __init__(self, deliveries: Mapping[str, ASGIApp], routed: ASGIApp) -> None:
+    def __init__(
+        self,
+        deliveries: Mapping[str, ASGIApp],
+        routed: ASGIApp,
+        own: frozenset[str],
+        others: ASGIApp,
+    ) -> None:
         self._deliveries = deliveries
         self._routed = routed
+        self._own = own
+        self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._routed(scope, receive, send)
             return
-        app = self._routed
+        path = scope["path"]
+        app = self._routed if path in self._own else self._others
         if scope["method"] == "POST":
-            app = self._deliveries.get(scope["path"], app)
+            app = self._deliveries.get(path, app)
         try:
             await app(scope, receive, send)
         except Exception as error:  # noqa: BLE001 - the last line of defence

@@ -50,7 +50,7 @@ def broker_slow() -> NotKeptError:
 
 
 def topic_missing() -> NotKeptError:
-    return NotKeptError("topic_missing", "the webhook topic does not exist yet", retry_after=5)
+    return NotKeptError("topic_missing", "the topic does not exist yet", retry_after=5)
 
 
 def stopping() -> NotKeptError:

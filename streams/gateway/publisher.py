@@ -42,11 +42,11 @@ _log = structlog.get_logger()
 
 
 class KafkaPublisher:
-    """Keeps webhooks on `dm.webhooks.v1`."""
+    """Keeps records on one topic: webhooks, if none is named."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, topic: str = WEBHOOKS) -> None:
         self._settings = settings
-        self._topic = settings.topic(WEBHOOKS)
+        self._topic = settings.topic(topic)
         self._producer: AIOKafkaProducer | None = None
         self._writer: BatchWriter | None = None
         self._why_not: Callable[[], NotKeptError] = broker_away
@@ -158,12 +158,12 @@ class KafkaPublisher:
     def _say_why_not(self, error: Exception) -> None:
         if isinstance(error, NotKeptError):
             self._why_not = topic_missing
-            sentence = "the webhook topic is missing: make it with `dmstream topics`"
+            sentence = "the topic is missing: make it with `dmstream topics --create`"
         else:
             self._why_not = broker_away
             sentence = "waiting for the broker"
         self._complaints.say(
-            f"{sentence}; until then webhooks are answered 503",
+            f"{sentence}; until then requests are answered 503",
             type(error).__name__,
             broker=self._settings.kafka,
             topic=self._topic,

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from schemas.webhooks import account_reference
 from streams import kafka
-from streams.gateway.app import create_app
+from streams.gateway.app import Beside, create_app
 from streams.gateway.protocol import bounded_http
 from streams.gateway.publisher import KafkaPublisher
 from streams.gateway.webhooks import Reference
@@ -32,7 +32,12 @@ class GatewayStartError(RuntimeError):
     """The gateway can't start; the sentence says what to do."""
 
 
-def serve(settings: Settings, *, reference: Reference = account_reference) -> None:
+def serve(
+    settings: Settings,
+    *,
+    reference: Reference = account_reference,
+    beside: Beside | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT, then ends in order: no new connections, requests under way
     are answered, the producer is flushed. Raises GatewayStartError.
     """
@@ -45,7 +50,7 @@ def serve(settings: Settings, *, reference: Reference = account_reference) -> No
     _quiet_libraries()
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, KafkaPublisher(settings), reference=reference),
+            create_app(settings, KafkaPublisher(settings), reference=reference, beside=beside),
             loop="uvloop",
             http=bounded_http(settings.request_timeout_seconds),
             ws="none",

@@ -35,6 +35,16 @@ def with_secrets(settings: Settings) -> Settings:
     return settings.model_copy(update=update)
 
 
+def api_key(settings: Settings, made: str) -> str:
+    """This machine's own API key: the one in the file, else `made`, which is put there."""
+    file = secrets_file(settings)
+    known = _read(file)
+    if "api_key" in known:
+        return known["api_key"]
+    _write(file, known | {"api_key": made})
+    return made
+
+
 def _is_set(settings: Settings, name: str) -> bool:
     value: SecretStr | tuple[SecretStr, ...] = getattr(settings, name)
     return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)

@@ -20,5 +20,8 @@ class Pipeline:
     log: str = ""
     """The incarnation of the log, once the broker is up."""
 
+    api_key: str = field(default="", repr=False)
+    """Of the REST API, for the person at this machine."""
+
     def __post_init__(self) -> None:
         self.supervisor = Supervisor(self.screen.note)

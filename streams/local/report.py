@@ -66,7 +66,7 @@ def _where_sends_go(settings: Settings) -> str:
 
 
 def show_addresses(pipeline: Pipeline) -> None:
-    """Where to send and where to ask. Names the file of the secrets, never one of them."""
+    """Where to send and where to ask. Of the secrets it shows this machine's API key alone."""
     settings, console = pipeline.settings, pipeline.screen.console
     secrets = secrets_file(settings)
     addresses = {
@@ -77,6 +77,9 @@ def show_addresses(pipeline: Pipeline) -> None:
         "sends go to": _where_sends_go(settings),
         "logs": str(settings.log_dir),
     }
+    if pipeline.api_key:
+        addresses["REST API"] = f"{gateway_url(settings)}/openapi.json"
+        addresses["API key"] = f"{pipeline.api_key} (all rights; also in {secrets})"
     if secrets.exists():
         addresses["webhook secrets"] = f"{secrets} (made here, readable by you alone)"
     console.print()

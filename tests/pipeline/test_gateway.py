@@ -221,7 +221,7 @@ def test_the_broker_dies_and_comes_back(start: Start, tmp_path: Path) -> None:
     # The broker is there, the topic is not: nothing is made, and it is said what to do.
     broker = start_broker(broker_port, log_file=tmp_path / "broker.log")
     try:
-        wait_until(lambda: "`dmstream topics`" in gateway.log, "it says what is missing")
+        wait_until(lambda: "`dmstream topics --create`" in gateway.log, "it says what is missing")
         assert httpx.get(f"{gateway.url}/readyz").json()["reason"] == "topic_missing"
         refused(gateway.post(body), within=0.5)
         assert asyncio.run(ensure_topics(settings, WEBHOOK_TOPIC)) == [WEBHOOKS]

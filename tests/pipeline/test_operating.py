@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from streams.cli.account import account_app
 from streams.cli.inspect import inspect_command
+from streams.cli.key import key_app
 from streams.cli.profile import profile_app
 from streams.cli.send import send_command
 from streams.settings import Settings
@@ -22,6 +24,7 @@ APP.command("send")(send_command)
 APP.command("inspect")(inspect_command)
 APP.add_typer(profile_app, name="profile")
 APP.add_typer(account_app, name="account")
+APP.add_typer(key_app, name="key")
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +94,27 @@ def test_a_conversation_that_nobody_heard_of_is_said_to_be_unknown(talk: Talk) -
     result = run(talk, "inspect", "facebook:1:2")
     assert result.exit_code == 1
     assert "Nothing was ever heard" in result.stdout
+
+
+def test_an_operator_makes_a_key_lets_it_in_and_revokes_it(talk: Talk) -> None:
+    options = ["--name", "till", "--scope", "read", "--profile", "shop-1"]
+    made = run(talk, "key", "create", *options)
+    assert made.exit_code == 0, made.output
+    key = made.stdout.strip()
+    key_id, secret = key.split("_", 2)[1:]
+    address = f"http://127.0.0.1:{talk.running.settings.port}/openapi.json"
+    headers = {"authorization": f"Bearer {key}"}
+
+    def status() -> int:
+        return httpx.get(address, headers=headers).status_code
+
+    talk.running.wait(lambda: status() == 200, 10, "key")
+    listed = run(talk, "key", "list")
+    assert key_id in listed.stdout
+    assert "shop-1" in listed.stdout
+    assert secret not in listed.stdout
+    assert run(talk, "key", "revoke", key_id).exit_code == 0
+    talk.running.wait(lambda: status() == 401, 5, "revocation")
+    unknown = run(talk, "key", "revoke", "0" * 16)
+    assert unknown.exit_code == 1
+    assert "key list" in unknown.output

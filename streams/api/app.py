@@ -1,0 +1,125 @@
+"""The API as an ASGI app: routes, errors in one shape, the document."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from sinks.reading.asking import ArchiveAway
+from streams.api import autoresponse, conversations, history, openapi, profiles, sending, social
+from streams.api.access import AnyKey
+from streams.api.bounds import Bounded
+from streams.api.documents import errors
+from streams.api.errors import Problem
+from streams.api.resources import Resources
+from streams.gateway.answers import SECURITY_HEADERS
+
+_PARTS = (autoresponse, sending, history, conversations, social, profiles)
+"""/messages/autoresponse stands before /messages/{platform}: the first that matches is taken."""
+
+
+def create_api(resources: Resources) -> ASGIApp:
+    """Start and stop the resources around it: `resources.running()`."""
+    app = document_app()
+    app.state.resources = resources
+    return Bounded(app)
+
+
+def document_app() -> FastAPI:
+    """Without resources: its routes and its document."""
+    app = FastAPI(
+        title="dmstream",
+        # Served below, to those who have a key; the pages would load scripts from elsewhere.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for part in _PARTS:
+        app.include_router(part.router)
+    app.add_api_route(
+        "/openapi.json",
+        _document,
+        summary="This document",
+        tags=["document"],
+        responses=errors(),
+        response_model=dict[str, Any],
+    )
+    app.openapi = lambda: openapi.document(app)  # type: ignore[method-assign]
+    handlers: dict[Any, Callable[..., Any]] = {
+        Problem: _problem,
+        ArchiveAway: _archive_away,
+        RequestValidationError: _invalid,
+        HTTPException: _http_error,
+    }
+    for kind, handler in handlers.items():
+        app.add_exception_handler(kind, handler)
+    return app
+
+
+async def _document(request: Request, _: AnyKey) -> Response:
+    document: dict[str, Any] = request.app.openapi()
+    return JSONResponse(document, headers=SECURITY_HEADERS)
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    rate = getattr(request.state, "rate", None)
+    return JSONResponse(
+        problem.answer().model_dump(mode="json", exclude_none=True),
+        status_code=problem.status,
+        headers={**SECURITY_HEADERS, **(rate.headers() if rate else {}), **problem.headers},
+    )
+
+
+async def _problem(request: Request, error: Problem) -> Response:
+    return _answer(request, error)
+
+
+async def _archive_away(request: Request, _: ArchiveAway) -> Response:
+    return _answer(request, Problem("archive_unavailable", retry_after=5))
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> Response:
+    """Names the places and what is wrong there, never the values: one may be a text."""
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc'][1:] or fault['loc'])}: {_why(fault)}"
+        for fault in error.errors()[:5]
+    ]
+    return _answer(request, Problem("invalid_request", "; ".join(faults)))
+
+
+def _why(fault: dict[str, Any]) -> str:
+    if fault["type"] == "json_invalid":
+        return "the body is not JSON"
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    # pydantic's sentences hold limits and patterns, not values; a pattern helps no person.
+    return re.sub(r"String should match pattern .*", "has not the form it should have", text)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    reasons = {404: "not_found", 405: "method_not_allowed"}
+    reason = reasons.get(error.status_code, "invalid_request")
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = _allowed(request.url.path) or headers["Allow"]
+    message = None if error.status_code in reasons else HTTPStatus(error.status_code).phrase
+    return _answer(request, Problem(reason, message, headers=headers))
+
+
+def _allowed(path: str) -> str:
+    """All methods of the path: the router names those of the first route that it stands on."""
+    routes = [route for part in _PARTS for route in part.router.routes]
+    found = {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(found))

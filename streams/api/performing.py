@@ -1,0 +1,158 @@
+"""Commands onto the log and what became of them, as a request can wait for it.
+
+A command's id is a pure function of the profile and the caller's Idempotency-Key, and the worker
+decides an id once: so a repetition, at whichever gateway, leads to the first outcome. What the
+first body was is known by a mark that its events carry.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiokafka.errors import KafkaError
+
+from schemas.base import to_milliseconds
+from schemas.commands import AnyCommand
+from schemas.events import Event
+from sinks.reading import events as archived
+from sinks.reading.asking import ArchiveAway
+from streams.api.errors import Problem
+from streams.api.resources import Resources
+from streams.commanding import command_bytes, is_end
+from streams.gateway.keep import NotKeptError
+from streams.outcomes import News
+
+_MARK = "api:"
+_OWN_ID = re.compile(r"(c([0-9a-f]{12})[0-9a-f]{12})([0-9a-f]{8})")
+_QUIET_SECONDS = 0.5
+"""After so long without news a command with a key may be a repetition: its first outcome is looked
+for in the archive."""
+_LOOK_AGAIN_SECONDS = 1.0
+_CLOCKS_APART_MS = 60_000
+"""Of two gateways."""
+_YOUNG_MS = 20 * 60 * 1000
+"""A command that was given an id by us, and of which nothing is known yet, is `pending` for so
+long: it expires after 15 minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which command a request is, and what tells its body from another."""
+
+    command_id: str
+    mark: str | None
+    """None without an Idempotency-Key: then it is nobody's repetition."""
+
+    def envelope(self, profile: str, resources: Resources) -> dict[str, Any]:
+        return {
+            "command_id": self.command_id,
+            "profileid": profile,
+            "issued_at": to_milliseconds(resources.now()),
+            "correlationid": self.mark,
+        }
+
+
+def identify(
+    profile: str, kind: str, key: str | None, body: Mapping[str, Any], resources: Resources
+) -> Identity:
+    """The id is the same for the same profile, kind of command and key. The mark is made with the
+    key, which is stored nowhere: nobody can find a text by trying what it might have been."""
+    if key is None:
+        now = int(resources.now().timestamp() * 1000)
+        unique = f"c{now:012x}{secrets.token_hex(6)}"
+        return Identity(unique + _check_digits(profile, unique), None)
+    digest = hashlib.sha256(f"{profile}\x1f{kind}\x1f{key}".encode()).hexdigest()
+    content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
+    mark = hmac.digest(key.encode(), content, "sha256").hex()
+    return Identity(f"k{digest[:40]}", _MARK + mark[:32])
+
+
+def is_young(profile: str, command_id: str, resources: Resources) -> bool:
+    """Whether a gateway made this id for this profile, a short while ago."""
+    form = _OWN_ID.fullmatch(command_id)
+    if form is None or form[3] != _check_digits(profile, form[1]):
+        return False
+    age = int(resources.now().timestamp() * 1000) - int(form[2], 16)
+    return -_CLOCKS_APART_MS < age < _YOUNG_MS
+
+
+async def perform(
+    resources: Resources, command: AnyCommand, identity: Identity, seconds: float
+) -> list[Event]:
+    """Writes the command; what was told of it within that time, up to its end. [] where nothing
+    was. Raises Problem where it could not be kept, or where its id was used for another body."""
+    async with _watching(resources, command) as news:
+        await _keep(resources, command)
+        told: list[Event] = []
+        try:
+            async with asyncio.timeout(seconds):
+                await _listen(resources, command, identity, news, told)
+        except TimeoutError:
+            pass
+        return told
+
+
+async def _listen(
+    resources: Resources, command: AnyCommand, identity: Identity, news: News, told: list[Event]
+) -> None:
+    quiet = _QUIET_SECONDS
+    while not told or not is_end(command, told[-1]):
+        try:
+            async with asyncio.timeout(quiet if identity.mark and not told else None):
+                event = await news.get()
+        except TimeoutError:
+            known = await _known(resources, command)
+            if known is None:
+                quiet = _LOOK_AGAIN_SECONDS
+                continue
+            check_mark(known, identity)
+            told.extend(known)
+            continue
+        check_mark([event], identity)
+        told.append(event)
+
+
+async def _known(resources: Resources, command: AnyCommand) -> list[Event] | None:
+    try:
+        found = await archived.of_command(resources.asking, command.profileid, command.command_id)
+    except ArchiveAway:
+        return None  # the log may still tell
+    ends = [event for event in found if is_end(command, event)]
+    return [*(event for event in found if event not in ends), *ends[-1:]] or None
+
+
+def check_mark(told: list[Event], identity: Identity) -> None:
+    """Raises Problem where the command was decided for another body than this request's."""
+    for event in told:
+        mark = event.correlationid or ""
+        if identity.mark and mark.startswith(_MARK) and mark != identity.mark:
+            raise Problem("idempotency_key_reused", command_id=identity.command_id)
+
+
+@asynccontextmanager
+async def _watching(resources: Resources, command: AnyCommand) -> AsyncIterator[News]:
+    try:
+        async with asyncio.timeout(resources.settings.publish_timeout_seconds) as limit:
+            async with resources.outcomes.watch(command.profileid, command.command_id) as news:
+                limit.reschedule(None)
+                yield news
+    except (KafkaError, OSError, TimeoutError):
+        raise Problem("broker_unavailable", retry_after=5) from None
+
+
+async def _keep(resources: Resources, command: AnyCommand) -> None:
+    try:
+        await resources.commands.publish(command.profileid.encode(), command_bytes(command), [])
+    except NotKeptError as error:
+        raise Problem(error.reason, error.message, retry_after=error.retry_after) from None
+
+
+def _check_digits(profile: str, unique: str) -> str:
+    return hashlib.sha256(f"{profile}\x1f{unique}".encode()).hexdigest()[:8]

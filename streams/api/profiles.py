@@ -1,0 +1,218 @@
+"""`GET /user` and `/profiles`: profiles and their settings, by commands and from the archive."""
+
+import hashlib
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from schemas import commands
+from schemas.data import LimitChanged
+from sinks.reading import profiles
+from streams.api import cursors, states, waiting
+from streams.api.access import Admin, AdminOfAll, Caller, Reader
+from streams.api.carrying import Asked, Make, carry_out
+from streams.api.documents import errors, pending
+from streams.api.errors import Problem
+from streams.api.profile_shapes import (
+    ChangeProfile,
+    CreatedAt,
+    CreateProfile,
+    DeletedAnswer,
+    DisplayName,
+    ProfileAnswer,
+    ProfilesAnswer,
+    UserAnswer,
+    shape_of,
+)
+from streams.api.shapes import theirs
+from streams.conversation import settings, switch
+from streams.conversation.instants import from_ms
+from streams.conversation.zones import is_zone
+
+router = APIRouter(tags=["profiles"])
+
+_MOST = 100
+_PENDING = pending("Decided later: ask at Location, then make the request again with its key.")
+
+
+@router.get(
+    "/user",
+    summary="The profile: messaging, the month's count, its accounts",
+    response_model_exclude_none=True,
+    responses=errors("profile_not_found", "archive_unavailable"),
+)
+async def user(caller: Reader) -> UserAnswer:
+    resources = caller.resources
+    current = await resources.caught_up(caller.profile)
+    now, rules = resources.now(), resources.rules
+    profile = await states.existing(resources.asking, caller.profile, now)
+    shape = shape_of(profile, rules)
+    created = profile.registered_at
+    return UserAnswer(
+        title=profile.title,
+        ref_id=shape.ref_id,
+        created=created
+        and CreatedAt(
+            seconds=int(created.timestamp()),
+            nanoseconds=created.microsecond * 1000,
+            utc=created,
+        ),
+        active_social_accounts=shape.active_social_accounts,
+        display_names=[
+            DisplayName(
+                platform=theirs(one.platform),
+                id=one.account_id,
+                messaging_active=one.active,
+                linked=from_ms(one.linked_at),
+            )
+            for one in profile.accounts(rules)
+        ],
+        messaging_enabled=rules.messaging_on and switch.is_on(profile.state),
+        messaging_conversation_monthly_count=profile.active_conversations(now, rules),
+        messaging_conversation_monthly_limit=settings.monthly_limit(profile.state, rules),
+        month_zone=settings.month_zone(profile.state, rules),
+        is_current=current,
+    )
+
+
+@router.get(
+    "/profiles",
+    summary="List profiles",
+    response_model_exclude_none=True,
+    responses=errors("invalid_cursor", "archive_unavailable"),
+)
+async def list_profiles(
+    caller: AdminOfAll,
+    limit: Annotated[int, Query(ge=1, le=_MOST)] = _MOST,
+    following: Annotated[str | None, Query(alias="next", max_length=2_000)] = None,
+) -> ProfilesAnswer:
+    """Deleted ones are left out, so that a page may be shorter than `limit`."""
+    after = cursors.read(following, ["profiles"], str)[0] if following is not None else ""
+    asking = caller.resources.asking
+    ids, last = await profiles.page(asking, limit=limit, after=str(after))
+    found = await states.profiles(asking, ids)
+    shapes = [shape_of(profile, caller.resources.rules) for profile in found]
+    return ProfilesAnswer(
+        profiles=shapes,
+        count=len(shapes),
+        next=None if last is None else cursors.write(["profiles"], [last]),
+    )
+
+
+@router.post(
+    "/profiles",
+    summary="Register a profile",
+    response_model=ProfileAnswer,
+    response_model_exclude_none=True,
+    responses=_PENDING | errors("idempotency_key_reused"),
+)
+async def create(
+    body: CreateProfile,
+    caller: AdminOfAll,
+    prefer: waiting.Prefer = None,
+    idempotency_key: waiting.IdempotencyKey = None,
+) -> Response | ProfileAnswer:
+    """Keep `profileKey`: it names the profile in the header Profile-Key from now on."""
+    profile = _new_profile(caller, idempotency_key)
+    wanted: list[Make] = [
+        lambda envelope: commands.RegisterProfile(
+            **envelope, title=body.title, reference=body.ref_id
+        )
+    ]
+    if body.messaging_active:
+        wanted.append(lambda envelope: commands.ActivateMessaging(**envelope))
+    asked = Asked(caller.resources, profile, "create", idempotency_key, prefer, body.model_dump())
+    return await _changed(asked, *wanted)
+
+
+@router.patch(
+    "/profiles",
+    summary="Change a profile",
+    response_model=ProfileAnswer,
+    response_model_exclude_none=True,
+    responses=_PENDING | errors("profile_not_found", "idempotency_key_reused"),
+)
+async def change(
+    body: ChangeProfile,
+    caller: Admin,
+    prefer: waiting.Prefer = None,
+    idempotency_key: waiting.IdempotencyKey = None,
+) -> Response | ProfileAnswer:
+    resources = caller.resources
+    if body.month_zone is not None and not is_zone(body.month_zone):
+        raise Problem("invalid_request", "monthZone is not an IANA name, such as Europe/Berlin.")
+    await resources.caught_up(caller.profile)
+    await states.existing(resources.asking, caller.profile, resources.now())
+    wanted: list[Make] = []
+    if body.title is not None:
+        wanted.append(lambda envelope: commands.RegisterProfile(**envelope, title=body.title))
+    if body.messaging_active is not None:
+        kind = commands.ActivateMessaging if body.messaging_active else commands.DeactivateMessaging
+        wanted.append(lambda envelope: kind(**envelope))
+    limits = LimitChanged(
+        monthly_limit=body.messaging_conversation_monthly_limit, month_zone=body.month_zone
+    )
+    if limits != LimitChanged():
+        wanted.append(lambda envelope: commands.ChangeLimit(**envelope, change=limits))
+    asked = Asked(resources, caller.profile, "change", idempotency_key, prefer, body.model_dump())
+    return await _changed(asked, *wanted)
+
+
+@router.delete(
+    "/profiles",
+    summary="Delete a profile",
+    response_model=DeletedAnswer,
+    responses=_PENDING | errors("profile_not_found"),
+)
+async def delete(
+    caller: Admin,
+    prefer: waiting.Prefer = None,
+    idempotency_key: waiting.IdempotencyKey = None,
+) -> Response | DeletedAnswer:
+    """Its accounts are unlinked, messaging is off, and it is shown no more. Its history stays in
+    the archive: what happened does not unhappen."""
+    resources = caller.resources
+    await resources.caught_up(caller.profile)
+    profile = await states.existing(resources.asking, caller.profile, resources.now())
+    wanted: list[Make] = [
+        unlinking(account, "the profile was deleted")
+        for account in profile.accounts(resources.rules)
+    ]
+    wanted.append(lambda envelope: commands.DeactivateMessaging(**envelope, reason=states.DELETED))
+    asked = Asked(resources, caller.profile, "delete", idempotency_key, prefer, {})
+    pending_one = await carry_out(asked, *wanted)
+    if pending_one is not None:
+        return pending_one
+    await resources.caught_up(caller.profile)
+    return DeletedAnswer(ref_id=profile.reference or profile.id)
+
+
+def unlinking(account: states.Account, reason: str | None) -> Make:
+    def make(envelope: dict[str, Any]) -> commands.AnyCommand:
+        return commands.UnlinkAccount(
+            **envelope,
+            provider=account.provider,
+            platform=account.platform,
+            account_id=account.account_id,
+            reason=reason,
+        )
+
+    return make
+
+
+def _new_profile(caller: Caller, key: str | None) -> str:
+    """The same for the same Idempotency-Key, so that a repetition makes no second profile."""
+    if key is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"{caller.key.key_id}\x1f{key}".encode()).hexdigest()[:32]
+
+
+async def _changed(asked: Asked, *wanted: Make) -> Response | ProfileAnswer:
+    pending_one = await carry_out(asked, *wanted)
+    if pending_one is not None:
+        return pending_one
+    resources = asked.resources
+    await resources.caught_up(asked.profile)
+    found = await states.profile(resources.asking, asked.profile, resources.now())
+    return ProfileAnswer(**shape_of(found, resources.rules).model_dump())

@@ -1,0 +1,48 @@
+"""What the API's bodies share: camelCase on the wire, and the forms of ids."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from schemas.base import Platform
+
+PlatformName = Literal["facebook", "instagram", "twitter", "x"]
+"""`twitter` is Ayrshare's word for X; `x` is understood, and answered as `twitter`."""
+
+
+class ApiModel(BaseModel):
+    """A body. Unknown members are passed over: clients made for Ayrshare add some."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        serialize_by_alias=True,
+        extra="ignore",
+        str_strip_whitespace=False,
+    )
+
+
+Identifier = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$"),
+]
+"""Of a platform or of ours. Control characters never: state's keys are told apart by one."""
+AccountId = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f:]+$")
+]
+"""Without a colon: conversation ids are put together with it."""
+ProfileKey = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
+]
+PlatformInPath = Annotated[PlatformName, Path(description="The network.", examples=["facebook"])]
+Success = Annotated[Literal["success"], Field(examples=["success"])]
+
+
+def ours(platform: PlatformName) -> Platform:
+    return "x" if platform == "twitter" else platform
+
+
+def theirs(platform: str) -> str:
+    return "twitter" if platform == "x" else platform

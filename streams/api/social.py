@@ -1,0 +1,101 @@
+"""`POST|DELETE /profiles/social`: link and unlink a profile's accounts."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from schemas import commands
+from schemas.base import Platform
+from sinks.reading import profiles
+from streams.api import states, waiting
+from streams.api.access import Admin, Caller
+from streams.api.carrying import Asked, Make, carry_out
+from streams.api.documents import errors, pending
+from streams.api.errors import Problem
+from streams.api.profile_shapes import AccountAnswer, LinkAccount, UnlinkAccount
+from streams.api.profiles import unlinking
+from streams.api.shapes import ours, theirs
+
+router = APIRouter(tags=["profiles"])
+
+_PENDING = pending("Decided later: ask at Location, then make the request again with its key.")
+
+
+@router.post(
+    "/profiles/social",
+    summary="Link an account",
+    response_model=AccountAnswer,
+    responses=_PENDING
+    | errors("profile_not_found", "account_of_another", "idempotency_key_reused"),
+)
+async def link(
+    body: LinkAccount,
+    caller: Admin,
+    prefer: waiting.Prefer = None,
+    idempotency_key: waiting.IdempotencyKey = None,
+) -> Response | AccountAnswer:
+    """It replaces another of the same network and provider. On Facebook and Instagram it must be
+    done again after messaging was turned on."""
+    resources = caller.resources
+    platform = ours(body.platform)
+    if caller.key.profiles:
+        await _check_owner(caller, platform, body.account_id)
+    else:
+        await resources.caught_up(caller.profile)
+    await states.existing(resources.asking, caller.profile, resources.now())
+
+    def make(envelope: dict[str, Any]) -> commands.AnyCommand:
+        return commands.LinkAccount(
+            **envelope,
+            provider=body.provider,
+            platform=platform,
+            account_id=body.account_id,
+            credential=body.credential,
+        )
+
+    asked = Asked(resources, caller.profile, "link", idempotency_key, prefer, body.model_dump())
+    pending_one = await carry_out(asked, make)
+    if pending_one is not None:
+        return pending_one
+    return AccountAnswer(platform=theirs(platform), account_id=body.account_id, linked=True)
+
+
+@router.delete(
+    "/profiles/social",
+    summary="Unlink an account",
+    response_model=AccountAnswer,
+    responses=_PENDING | errors("profile_not_found", "account_not_found", "idempotency_key_reused"),
+)
+async def unlink(
+    body: UnlinkAccount,
+    caller: Admin,
+    prefer: waiting.Prefer = None,
+    idempotency_key: waiting.IdempotencyKey = None,
+) -> Response | AccountAnswer:
+    resources = caller.resources
+    await resources.caught_up(caller.profile)
+    profile = await states.existing(resources.asking, caller.profile, resources.now())
+    platform = ours(body.platform)
+    found = [
+        one
+        for one in profile.accounts(resources.rules)
+        if one.platform == platform and body.account_id in {None, one.account_id}
+    ]
+    if not found:
+        raise Problem("account_not_found")
+    wanted: list[Make] = [unlinking(one, None) for one in found]
+    asked = Asked(resources, caller.profile, "unlink", idempotency_key, prefer, body.model_dump())
+    pending_one = await carry_out(asked, *wanted)
+    if pending_one is not None:
+        return pending_one
+    return AccountAnswer(platform=theirs(platform), account_id=found[0].account_id, linked=False)
+
+
+async def _check_owner(caller: Caller, platform: Platform, account_id: str) -> None:
+    """The account's webhooks would come to this profile from now on: a key for some profiles may
+    not take what is another's. Raises Problem, also where that can't be known now."""
+    resources = caller.resources
+    if not await resources.caught_up(None):
+        raise Problem("archive_unavailable", retry_after=5)
+    if await profiles.others_with(resources.asking, caller.profile, platform, account_id):
+        raise Problem("account_of_another")

@@ -1,0 +1,172 @@
+"""What is told of commands, as it is told: `dm.events.v1` from its end, for those who wait.
+
+Only the partitions of profiles that somebody waits for are read, and a while after: a gateway that
+takes nothing but webhooks reads no events at all.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.events import Event, parse_event
+from schemas.topics import EVENTS
+from streams import kafka
+from streams.agents.outbox import partition_of
+from streams.conversation.keys import COMMANDS_SOURCE
+from streams.log_positions import ends_now
+from streams.settings import Settings
+
+_log = structlog.get_logger()
+
+_KEPT_SECONDS = 30.0
+"""A partition is read so long after the last one who waited: the next pays no look for its end."""
+
+News = asyncio.Queue[Event]
+
+
+class Outcomes:
+    """Connects at the first `watch`, and anew after trouble; `stop` at the end.
+
+    `watch` and `ends` raise aiokafka's errors where the broker is away.
+    """
+
+    def __init__(
+        self, settings: Settings, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings = settings
+        self._monotonic = monotonic
+        self._waiting: dict[tuple[str, str], list[News]] = {}
+        self._wanted: dict[TopicPartition, float] = {}
+        """When somebody last waited for it; absent where it is not read."""
+        self._reader: AIOKafkaConsumer | None = None
+        self._prober: AIOKafkaConsumer | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
+
+    @asynccontextmanager
+    async def watch(self, profileid: str, command_id: str) -> AsyncIterator[News]:
+        """What is told of the command from now on, whoever wrote it."""
+        news: News = asyncio.Queue()
+        place = self._place(profileid)
+        key = (profileid, command_id)
+        await self._read_from_now_on(place)
+        self._waiting.setdefault(key, []).append(news)
+        try:
+            yield news
+        finally:
+            if place in self._wanted:  # not after a disconnection
+                self._wanted[place] = self._monotonic()
+            self._waiting[key].remove(news)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    async def ends(self, profileid: str | None) -> dict[int, int]:
+        """The offset after the last record, now, of the partition of the profile's events; of each
+        partition where no profile is named."""
+        async with self._changing:
+            await self._connect()
+            places = self._places() if profileid is None else [self._place(profileid)]
+            found = await ends_now(self._settings, self._prober, places)
+        return {place.partition: end for place, end in found.items()}
+
+    async def stop(self) -> None:
+        following, self._following = self._following, None
+        if following is not None:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+        await self._disconnect()
+
+    def _place(self, profileid: str) -> TopicPartition:
+        number = partition_of(profileid.encode(), self._settings.partitions)
+        return TopicPartition(self._settings.topic(EVENTS), number)
+
+    def _places(self) -> list[TopicPartition]:
+        topic = self._settings.topic(EVENTS)
+        return [TopicPartition(topic, number) for number in range(self._settings.partitions)]
+
+    async def _read_from_now_on(self, place: TopicPartition) -> None:
+        async with self._changing:
+            await self._connect()
+            is_read = place in self._wanted
+            self._wanted[place] = self._monotonic()
+            if is_read:
+                return
+            try:
+                end = (await ends_now(self._settings, self._prober, [place]))[place]
+                self._reader.seek(place, end)  # type: ignore[union-attr]
+                self._reader.resume(place)  # type: ignore[union-attr]
+            except BaseException:
+                del self._wanted[place]
+                raise
+
+    async def _connect(self) -> None:
+        if self._reader is not None:
+            return
+        self._settings = await kafka.recognised(self._settings)
+        places = self._places()
+        reader, prober = kafka.reader(self._settings), kafka.reader(self._settings)
+        try:
+            await reader.start()
+            await prober.start()
+            reader.assign(places)
+            for place in places:
+                reader.seek(place, 0)  # none is asked for: a paused partition needs a position
+            reader.pause(*places)
+        except BaseException:
+            await reader.stop()
+            await prober.stop()
+            raise
+        self._reader, self._prober = reader, prober
+        self._following = asyncio.create_task(self._follow(reader))
+
+    async def _disconnect(self) -> None:
+        reader, prober = self._reader, self._prober
+        self._reader = self._prober = None
+        self._wanted.clear()
+        for client in filter(None, (reader, prober)):
+            await client.stop()
+
+    async def _follow(self, reader: AIOKafkaConsumer) -> None:
+        try:
+            while True:
+                for place, records in (await reader.getmany(timeout_ms=1000)).items():
+                    for record in records:
+                        self._tell(record.value)
+                    self._rest(place)
+        except Exception as error:  # noqa: BLE001 - who waits hears nothing, and asks the archive
+            _log.warning("outcomes can't be followed", error=type(error).__name__)
+            self._following = None
+            await self._disconnect()
+
+    def _rest(self, place: TopicPartition) -> None:
+        """Stops reading where nobody has waited for a while."""
+        idle = self._monotonic() - self._wanted.get(place, 0.0) > _KEPT_SECONDS
+        if idle and self._reader is not None and not self._changing.locked():
+            waited_for = {self._place(profileid) for profileid, _ in self._waiting}
+            if place not in waited_for:
+                self._wanted.pop(place, None)
+                self._reader.pause(place)
+
+    def _tell(self, value: bytes | None) -> None:
+        if not self._waiting or value is None:
+            return
+        with contextlib.suppress(ValueError, KeyError, AttributeError):  # no event of the contract
+            attributes = orjson.loads(value)
+            for news in self._waiting.get((attributes["profileid"], _command_of(attributes)), ()):
+                news.put_nowait(parse_event(value))
+
+
+def _command_of(attributes: dict[str, Any]) -> str:
+    """`keys.command_of`, of an event that is not parsed: most are nobody's."""
+    told = attributes["data"].get("command_id")
+    if told is None and attributes["source"].startswith(COMMANDS_SOURCE):
+        told = attributes.get("causationid")
+    return told or ""
