@@ -1,0 +1,99 @@
+"""Keeps the facts of conversations computed, so that the views need not (migration 0009).
+
+What an insert was about stands in `touched`, a part of the table for each insert. Here facts are
+computed for the conversations of the parts that are there, and then just those parts are dropped:
+an event that comes meanwhile makes a part of its own, and is not lost. A part that was merged away
+in between stays, and is done again the next time. So nothing here has to happen: the views compute
+what is not computed, and give the same numbers.
+"""
+
+from dataclasses import dataclass
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from sinks.errors import classified
+
+CONVERSATIONS_AT_ONCE = 20_000
+"""So that one statement stays below about a gigabyte: a long conversation has some 50 kB of events
+while it is computed."""
+
+_NO_SUCH_PART = frozenset({"NO_SUCH_DATA_PART", "PART_IS_TEMPORARILY_LOCKED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What one call did."""
+
+    conversations: int
+    parts: int
+    """Parts of `touched` whose conversations are all computed now."""
+
+
+def refresh(client: Client, *, database: str = "dm", most_parts: int = 300) -> Refreshed:
+    """Computes what is touched. Blocks; call it again where it did something, every few seconds.
+
+    Raises ArchiveError (sinks.errors). Two at once do the same work twice and no harm.
+    """
+    try:
+        return _refresh(client, database, most_parts)
+    except DatabaseError as error:
+        raise classified(error, table=f"{database}.conversation_facts") from error
+
+
+def waiting(client: Client, *, database: str = "dm") -> int:
+    """Conversations that the views compute by themselves now."""
+    count = client.command(
+        f"SELECT uniqExact(profile_id, conversation_id) FROM {database}.touched"
+    )
+    return int(str(count))
+
+
+def _refresh(client: Client, database: str, most_parts: int) -> Refreshed:
+    parts = [
+        str(name)
+        for (name,) in client.query(
+            "SELECT name FROM system.parts WHERE database = {database:String}"
+            " AND table = 'touched' AND active ORDER BY min_block_number LIMIT {most:UInt32}",
+            parameters={"database": database, "most": most_parts},
+        ).result_rows
+    ]
+    if not parts:
+        return Refreshed(0, 0)
+    here = f"SELECT profile_id, conversation_id FROM {database}.touched WHERE _part IN {{parts:Array(String)}}"
+    told = client.query(
+        f"SELECT uniqExact(profile_id, conversation_id) FROM ({here})", parameters={"parts": parts}
+    )
+    conversations = int(told.result_rows[0][0])
+    shares = conversations // CONVERSATIONS_AT_ONCE + 1
+    names = ", ".join(_columns(client, database))
+    for share in range(shares):
+        client.command(
+            f"INSERT INTO {database}.conversation_facts ({names})"
+            f" SELECT {names} FROM {database}.computed_facts"
+            f" WHERE (profile_id, conversation_id) IN ({here}"
+            f" AND cityHash64(profile_id, conversation_id) % {shares} = {share})",
+            parameters={"parts": parts},
+            settings={"async_insert": 0},
+        )
+    return Refreshed(conversations, sum(_drop(client, database, part) for part in parts))
+
+
+def _columns(client: Client, database: str) -> list[str]:
+    """The view computes more than the table keeps: the steps on the way."""
+    rows = client.query(
+        "SELECT name FROM system.columns WHERE database = {database:String}"
+        " AND table = 'conversation_facts' ORDER BY position",
+        parameters={"database": database},
+    ).result_rows
+    return [str(name) for (name,) in rows]
+
+
+def _drop(client: Client, database: str, part: str) -> bool:
+    try:
+        client.command(f"ALTER TABLE {database}.touched DROP PART '{part}'")
+    except DatabaseError as error:
+        if not any(name in str(error) for name in _NO_SUCH_PART):
+            raise
+        return False
+    return True
