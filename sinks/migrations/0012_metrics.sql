@@ -49,13 +49,13 @@ AS
 SELECT
     f.* EXCEPT (profile_id),
     f.profile_id AS profile_id,
-    if(p.month_zone != '', p.month_zone, d.month_zone) AS zone,
+    coalesce(nullIf(p.month_zone, ''), d.month_zone) AS zone,
     ifNull(p.monthly_limit, d.monthly_limit) AS monthly_limit,
-    if(p.limit_scope != '', p.limit_scope, 'conversations') AS limit_scope,
+    coalesce(nullIf(p.limit_scope, ''), 'conversations') AS limit_scope,
     toUInt32OrNull(multiIf(
-        f.platform = 'facebook', if(p.facebook_window != '', p.facebook_window, d.facebook_window),
-        f.platform = 'instagram', if(p.instagram_window != '', p.instagram_window, d.instagram_window),
-        f.platform = 'x', if(p.x_window != '', p.x_window, d.x_window),
+        f.platform = 'facebook', coalesce(nullIf(p.facebook_window, ''), d.facebook_window),
+        f.platform = 'instagram', coalesce(nullIf(p.instagram_window, ''), d.instagram_window),
+        f.platform = 'x', coalesce(nullIf(p.x_window, ''), d.x_window),
         ''
     )) AS window_seconds,
     d.business_days AS business_days,
@@ -118,7 +118,7 @@ FROM
     SELECT
         c.* EXCEPT (profile_id),
         c.profile_id AS profile_id,
-        if(p.month_zone != '', p.month_zone, d.month_zone) AS zone,
+        coalesce(nullIf(p.month_zone, ''), d.month_zone) AS zone,
         fromUnixTimestamp64Milli(toInt64(c.quarter) * 900000, 'UTC') AS instant,
         -- The wall clock there, written as if it were UTC.
         if(zone = 'UTC', instant, toDateTime64(formatDateTime(instant, '%Y-%m-%d %H:%i:%S', zone), 3, 'UTC')) AS local
