@@ -60,23 +60,43 @@ def _refresh(client: Client, database: str, most_parts: int) -> Refreshed:
     ]
     if not parts:
         return Refreshed(0, 0)
-    here = f"SELECT profile_id, conversation_id FROM {database}.touched WHERE _part IN {{parts:Array(String)}}"
-    told = client.query(
-        f"SELECT uniqExact(profile_id, conversation_id) FROM ({here})", parameters={"parts": parts}
-    )
-    conversations = int(told.result_rows[0][0])
-    shares = conversations // CONVERSATIONS_AT_ONCE + 1
+    touched = f"{database}.touched WHERE _part IN {{parts:Array(String)}}"
     names = ", ".join(_columns(client, database))
-    for share in range(shares):
+    conversations = 0
+    after: tuple[str, str] | None = None
+    while True:
+        # In the order of the keys, so that each statement reads a stretch of the events and not all.
+        rows = client.query(
+            f"SELECT DISTINCT profile_id, conversation_id FROM {touched} AND {_AFTER}"
+            " ORDER BY profile_id, conversation_id LIMIT {most:UInt32}",
+            parameters=_place(after) | {"parts": parts, "most": CONVERSATIONS_AT_ONCE},
+        ).result_rows
+        if not rows:
+            break
+        last = (str(rows[-1][0]), str(rows[-1][1]))
         client.command(
             f"INSERT INTO {database}.conversation_facts ({names})"
             f" SELECT {names} FROM {database}.computed_facts"
-            f" WHERE (profile_id, conversation_id) IN ({here}"
-            f" AND cityHash64(profile_id, conversation_id) % {shares} = {share})",
-            parameters={"parts": parts},
+            " WHERE (profile_id, conversation_id) IN ("
+            f"SELECT profile_id, conversation_id FROM {touched} AND {_AFTER}"
+            " AND (profile_id, conversation_id) <= ({last_profile:String}, {last:String}))",
+            parameters=_place(after)
+            | {"parts": parts, "last_profile": last[0], "last": last[1]},
             settings={"async_insert": 0},
         )
+        conversations += len(rows)
+        after = last
     return Refreshed(conversations, sum(_drop(client, database, part) for part in parts))
+
+
+_AFTER = (
+    "({is_first:Bool} OR (profile_id, conversation_id) > ({after_profile:String}, {after:String}))"
+)
+
+
+def _place(after: tuple[str, str] | None) -> dict[str, str | bool]:
+    profile, conversation = after or ("", "")
+    return {"is_first": after is None, "after_profile": profile, "after": conversation}
 
 
 def _columns(client: Client, database: str) -> list[str]:

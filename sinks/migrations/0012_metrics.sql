@@ -87,8 +87,8 @@ SELECT
     sum(backfilled) AS backfilled_count
 FROM ${database}.facts
 ARRAY JOIN
-    quarters.at AS quarter, quarters.received AS received, quarters.sent AS sent,
-    quarters.auto AS auto, quarters.backfilled AS backfilled
+    quarter_at AS quarter, quarter_received AS received, quarter_sent AS sent,
+    quarter_auto AS auto, quarter_backfilled AS backfilled
 GROUP BY day, profile_id, platform;
 
 CREATE OR REPLACE VIEW ${analytics}.messages_hourly ${on_cluster}
@@ -126,7 +126,7 @@ FROM
     (
         SELECT profile_id, platform, quarter, sum(q_received) AS received, sum(q_sent) AS sent, sum(q_auto) AS auto
         FROM ${database}.facts
-        ARRAY JOIN quarters.at AS quarter, quarters.received AS q_received, quarters.sent AS q_sent, quarters.auto AS q_auto
+        ARRAY JOIN quarter_at AS quarter, quarter_received AS q_received, quarter_sent AS q_sent, quarter_auto AS q_auto
         GROUP BY profile_id, platform, quarter
     ) AS c
     LEFT JOIN ${database}.own_settings AS p ON c.profile_id = p.profile_id
@@ -608,7 +608,7 @@ FROM
                 profile_id,
                 arrayDistinct(arrayMap(
                     q -> toYear(fromUnixTimestamp64Milli(toInt64(q) * 900000, 'UTC')) * 12 + toMonth(fromUnixTimestamp64Milli(toInt64(q) * 900000, 'UTC')) - 1,
-                    arrayFilter((q, received) -> received > 0, quarters.at, quarters.received)
+                    arrayFilter((q, received) -> received > 0, quarter_at, quarter_received)
                 )) AS wrote,
                 arrayMin(wrote) AS cohort
             FROM ${database}.facts
@@ -763,3 +763,33 @@ FROM
         GROUP BY _log, _topic, _partition, toDate(logged_at, 'UTC')
     )
 );
+
+CREATE OR REPLACE VIEW ${analytics}.conversation_activity ${on_cluster}
+(
+    profile_id String COMMENT 'The profile',
+    conversation_id String COMMENT 'platform:account:correspondent',
+    platform LowCardinality(String) COMMENT 'facebook, instagram or x',
+    began_at DateTime64(3, 'UTC') COMMENT 'Beginning of the quarter of an hour in which the messages were written; UTC',
+    day Date COMMENT 'UTC day of it',
+    weekday UInt8 COMMENT 'In the profile''s zone: 1 is Monday, 7 is Sunday',
+    hour UInt8 COMMENT 'In the profile''s zone, 0 to 23',
+    received_count UInt64 COMMENT 'Messages of the correspondent in it',
+    sent_count UInt64 COMMENT 'Messages of the profile''s side in it',
+    auto_sent_count UInt64 COMMENT 'Auto-responses among sent_count'
+)
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS
+WITH if(zone = 'UTC', began_at, toDateTime64(formatDateTime(began_at, '%Y-%m-%d %H:%i:%S', zone), 3, 'UTC')) AS local
+SELECT
+    profile_id,
+    conversation_id,
+    platform,
+    fromUnixTimestamp64Milli(toInt64(quarter) * 900000, 'UTC') AS began_at,
+    toDate(began_at, 'UTC') AS day,
+    toDayOfWeek(local) AS weekday,
+    toHour(local) AS hour,
+    toUInt64(received) AS received_count,
+    toUInt64(sent) AS sent_count,
+    toUInt64(auto) AS auto_sent_count
+FROM ${database}.facts_and_settings
+ARRAY JOIN quarter_at AS quarter, quarter_received AS received, quarter_sent AS sent, quarter_auto AS auto;

@@ -28,6 +28,10 @@ COMMANDS = {
     "normalise": Command(
         "streams.cli.normalise:normalise_command", "Print the events of a webhook's body."
     ),
+    "dashboard": Command(
+        "streams.cli.dashboard:dashboard_command", "Show the metrics in a browser."
+    ),
+    "report": Command("streams.cli.report:report_command", "Write a profile's month to a file."),
     "query": Command("streams.cli.query:query_command", "Ask ClickHouse."),
     "replay": Command("streams.cli.replay:replay_command", "Put failed records back."),
     "doctor": Command("streams.cli.doctor:doctor_command", "Check that all is as it should be."),
