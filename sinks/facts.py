@@ -10,7 +10,7 @@ what is not computed, and give the same numbers.
 from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import DatabaseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from sinks.errors import classified
 
@@ -18,6 +18,7 @@ CONVERSATIONS_AT_ONCE = 20_000
 """So that one statement stays below about a gigabyte: a long conversation has some 50 kB of events
 while it is computed."""
 
+_MANY = 10_000
 _NO_SUCH_PART = frozenset({"NO_SUCH_DATA_PART", "PART_IS_TEMPORARILY_LOCKED"})
 
 
@@ -37,7 +38,7 @@ def refresh(client: Client, *, database: str = "dm", most_parts: int = 300) -> R
     """
     try:
         return _refresh(client, database, most_parts)
-    except DatabaseError as error:
+    except (ClickHouseError, OSError) as error:
         raise classified(error, table=f"{database}.conversation_facts") from error
 
 
@@ -86,6 +87,9 @@ def _refresh(client: Client, database: str, most_parts: int) -> Refreshed:
         )
         conversations += len(rows)
         after = last
+    if conversations > _MANY:
+        # One part needs no merging at each question.
+        client.command(f"OPTIMIZE TABLE {database}.conversation_facts FINAL")
     return Refreshed(conversations, sum(_drop(client, database, part) for part in parts))
 
 

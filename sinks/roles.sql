@@ -26,6 +26,10 @@ ALTER QUOTA dm_analyst TO dm_analyst;
 -- The history worker: inserts, and reads its own marks.
 CREATE ROLE IF NOT EXISTS dm_sink;
 GRANT SELECT, INSERT ON dm.* TO dm_sink;
+-- It keeps the facts of conversations computed: drops what is done, and tidies after much of it.
+GRANT ALTER DELETE ON dm.touched TO dm_sink;
+GRANT OPTIMIZE ON dm.conversation_facts TO dm_sink;
+GRANT SELECT ON system.parts TO dm_sink;
 
 -- `dmstream migrate`, `dmstream up` and `dmstream doctor`.
 CREATE ROLE IF NOT EXISTS dm_owner;

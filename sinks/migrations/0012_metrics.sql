@@ -78,7 +78,7 @@ CREATE OR REPLACE VIEW ${analytics}.messages_daily ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT
-    toDate(fromUnixTimestamp64Milli(toInt64(quarter) * 900000, 'UTC')) AS day,
+    toDate(greatest(intDiv(quarter, 96), 0)) AS day,
     profile_id,
     platform,
     sum(received) AS received_count,
@@ -785,7 +785,7 @@ SELECT
     conversation_id,
     platform,
     fromUnixTimestamp64Milli(toInt64(quarter) * 900000, 'UTC') AS began_at,
-    toDate(began_at, 'UTC') AS day,
+    toDate(greatest(intDiv(quarter, 96), 0)) AS day,
     toDayOfWeek(local) AS weekday,
     toHour(local) AS hour,
     toUInt64(received) AS received_count,

@@ -37,7 +37,7 @@ const PANELS = [
       { name: "auto-responses", values: column(r, "auto_responses"), colour: "auto" },
     ], { chosen: (p) => lead("conversations_by_messages", p.x, `Conversations on ${p.x}`) }) },
   { title: "Windows closing soon", name: "closing_soon", rows: true, empty: (r) => !r.length, none: "No conversation's window ends within 24 hours.",
-    chart: (at, r) => at.replaceChildren(el("div", { class: "scroll" }, table(r))) },
+    chart: (at, r) => at.replaceChildren(el("div", { class: "scroll" }, table(r, { columns: ["conversation_id", "window_remaining_seconds", "window_expires_at", "waiting_since", "platform"] }))) },
   { title: "Busiest hours", name: "busiest_hours", empty: (r) => sum(r, "received") === 0,
     chart: (at, r) => {
       const z = Array.from({ length: 7 }, (_, d) => r.filter((row) => row.weekday === d + 1).map((row) => Number(row.received)));
@@ -72,7 +72,7 @@ const PANELS = [
   { title: "Reactions", name: "reactions", size: "third", empty: (r) => !r.length, none: "No reactions.",
     chart: (at, r) => bars(at, column(r, "emoji"), [{ name: "reactions", values: column(r, "reactions").map(Number), colour: "auto" }], { across: true }) },
   { title: "From the platform to here", name: "ingestion_delay", size: "third", empty: (r) => !r.length,
-    chart: (at, r) => lines(at, column(r, "day"), [{ name: "nine of ten within", values: column(r, "p90_seconds"), colour: "in" }], { seconds: true }) },
+    chart: (at, r) => lines(at, column(r, "day"), [{ name: "nine of ten within (slowest platform)", values: column(r, "p90_seconds"), colour: "in" }], { seconds: true }) },
   { title: "Health of the pipeline", name: "completeness", empty: (r) => !r.length, none: "The archive is empty.",
     chart: (at, r) => at.replaceChildren(el("div", { class: "scroll" }, health(r))) },
   { title: "Kept as failures", name: "failures", empty: (r) => !r.length, none: "No failures in this period.",
