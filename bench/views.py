@@ -139,7 +139,9 @@ def ask_all(
     print(f"facts computed in {computed:.0f} s, {size}; {facts.waiting(client)} uncomputed;")
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the questions\n")
     reader = clickhouse.connect(read_url, database="dm_analytics", answer_seconds=600)
-    biggest = client.command("SELECT profile_id FROM dm.conversation_facts GROUP BY 1 ORDER BY count() DESC LIMIT 1")
+    biggest = client.command(
+        "SELECT profile_id FROM dm.conversation_facts GROUP BY 1 ORDER BY count() DESC LIMIT 1"
+    )
     talk = client.command(
         "SELECT conversation_id FROM dm.conversation_facts WHERE profile_id = {p:String} LIMIT 1",
         parameters={"p": biggest},

@@ -44,9 +44,7 @@ def refresh(client: Client, *, database: str = "dm", most_parts: int = 300) -> R
 
 def waiting(client: Client, *, database: str = "dm") -> int:
     """Conversations that the views compute by themselves now."""
-    count = client.command(
-        f"SELECT uniqExact(profile_id, conversation_id) FROM {database}.touched"
-    )
+    count = client.command(f"SELECT uniqExact(profile_id, conversation_id) FROM {database}.touched")
     return int(str(count))
 
 
@@ -66,7 +64,7 @@ def _refresh(client: Client, database: str, most_parts: int) -> Refreshed:
     conversations = 0
     after: tuple[str, str] | None = None
     while True:
-        # In the order of the keys, so that each statement reads a stretch of the events and not all.
+        # In the order of the keys: each statement reads a stretch of the events, not all.
         rows = client.query(
             f"SELECT DISTINCT profile_id, conversation_id FROM {touched} AND {_AFTER}"
             " ORDER BY profile_id, conversation_id LIMIT {most:UInt32}",
@@ -81,8 +79,7 @@ def _refresh(client: Client, database: str, most_parts: int) -> Refreshed:
             " WHERE (profile_id, conversation_id) IN ("
             f"SELECT profile_id, conversation_id FROM {touched} AND {_AFTER}"
             " AND (profile_id, conversation_id) <= ({last_profile:String}, {last:String}))",
-            parameters=_place(after)
-            | {"parts": parts, "last_profile": last[0], "last": last[1]},
+            parameters=_place(after) | {"parts": parts, "last_profile": last[0], "last": last[1]},
             settings={"async_insert": 0},
         )
         conversations += len(rows)

@@ -61,9 +61,7 @@ def report_command(
 
         try:
             with monthly.reader(settings) as client:
-                monthly.write_page(
-                    client, path, profile, chosen, now=datetime.now(UTC), told=told
-                )
+                monthly.write_page(client, path, profile, chosen, now=datetime.now(UTC), told=told)
             written = [path]
             if export is not None:
                 where = folder or Path(f"report-{chosen}")

@@ -119,7 +119,7 @@ def export(
     return written
 
 
-def _export_view(
+def _export_view(  # noqa: PLR0917
     client: httpx.Client,
     settings: Settings,
     path: Path,
@@ -129,7 +129,7 @@ def _export_view(
     told: Progress,
 ) -> None:
     sql = (
-        f"SELECT * FROM {view} WHERE profile_id = {{profile:String}}"  # noqa: S608 - names are ours
+        f"SELECT * FROM {view} WHERE profile_id = {{profile:String}}"
         f" AND {day} >= toDate({{first:String}}) AND {day} < toDate({{after:String}})"
         f" FORMAT {FORMATS[path.suffix.removeprefix('.')]}"
     )

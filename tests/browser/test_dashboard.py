@@ -17,7 +17,7 @@ def test_every_panel_shows_something_and_nothing_comes_from_elsewhere(
     page.screenshot(path=full.folder / "light.png", full_page=True)
     for panel in page.locator(".panel").all():
         assert panel.locator(".plotly, table, .empty").count() > 0, panel.text_content()
-    assert page.locator(".tile .number").first.text_content() not in ("…", "–", "0")
+    assert page.locator(".tile .number").first.text_content() not in ("…", "\N{EN DASH}", "0")
     assert page.locator(".plotly").count() >= 8
     assert all(url.startswith(full.url) for url in look.requests if not url.startswith("data:"))
     assert not look.errors
@@ -118,4 +118,6 @@ def test_texts_of_strangers_are_shown_as_text(full: Served, look: Look) -> None:
     for name in ("overview.js", "conversation.js", "common.js", "charts.js"):
         response = look.page.request.get(f"{full.url}/dashboard/static/{name}")
         assert response.ok
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", response.text())
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", response.text()
+        )

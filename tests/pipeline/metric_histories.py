@@ -32,7 +32,8 @@ class History:
         self.events: list[Envelope] = []
         makers: list[tuple[int, Callable[[], Envelope]]] = [
             (12, self.message), (2, self.change), (2, self.receipt), (3, self.reaction),
-            (2, self.place), (1, self.archiving), (1, self.control), (4, self.send), (1, self.limit),
+            (2, self.place), (1, self.archiving), (1, self.control), (4, self.send),
+            (1, self.limit),
         ]  # fmt: skip
         weights = [weight for weight, _ in makers]
         for _ in range(self.chance.choice((1, 5, 30, 120))):
@@ -108,7 +109,9 @@ class History:
 
     def reaction(self) -> Envelope:
         envelope, body = self._common()
-        kind = self.chance.choice((events.ReactionAdded, events.ReactionAdded, events.ReactionRemoved))
+        kind = self.chance.choice(
+            (events.ReactionAdded, events.ReactionAdded, events.ReactionRemoved)
+        )
         reaction = data.Reaction(
             **body,
             message_id=f"m{self.chance.randrange(4)}",
@@ -192,7 +195,12 @@ class History:
             limit_scope=self.chance.choice((None, "conversations", "all")),
             month_zone=self.chance.choice((None, *ZONES)),
             reply_window_seconds=self.chance.choice(
-                (None, {"facebook": 86_400}, {"instagram": None}, {"instagram": 0, "facebook": None})
+                (
+                    None,
+                    {"facebook": 86_400},
+                    {"instagram": None},
+                    {"instagram": 0, "facebook": None},
+                )
             ),
         )
         return events.LimitChanged(

@@ -96,7 +96,9 @@ def messages_daily(p: Profile) -> Rows:
          kind_of(e) == "message.sent", is_auto(e), e.data.backfilled)
         for _, platform, e in p.of(*MESSAGES)
     ]  # fmt: skip
-    return [(*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 3).items()]
+    return [
+        (*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 3).items()
+    ]
 
 
 def messages_hourly(p: Profile) -> Rows:
@@ -105,7 +107,9 @@ def messages_hourly(p: Profile) -> Rows:
          kind_of(e) == "message.received", kind_of(e) == "message.sent", is_auto(e))
         for _, platform, e in p.of(*MESSAGES)
     ]  # fmt: skip
-    return [(*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 5).items()]
+    return [
+        (*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 5).items()
+    ]
 
 
 def conversations_started_daily(p: Profile) -> Rows:
@@ -176,7 +180,9 @@ def reporting_spans(p: Profile) -> Rows:
     rows = []
     for conversation in p.conversations:
         for number, (start, end) in enumerate(_spans(p, conversation)):
-            autos = [at for at in p.autos(conversation) if at >= start and (end is None or at <= end)]
+            autos = [
+                at for at in p.autos(conversation) if at >= start and (end is None or at <= end)
+            ]
             rows.append(
                 (p.name, conversation, conversation.split(":")[0],
                  "next_response" if number else "first_response", start, end, end is not None,
@@ -225,7 +231,8 @@ def response_times_daily(p: Profile) -> Rows:
 
 def auto_response_effect(p: Profile) -> Rows:
     spans = [
-        (row[4].date(), p.name, row[2], row[9], row[6], row[7], row[10]) for row in reporting_spans(p)
+        (row[4].date(), p.name, row[2], row[9], row[6], row[7], row[10])
+        for row in reporting_spans(p)
     ]
     return [
         (*key, len(values), sum(v[0] for v in values), sum(v[0] for v in values) / len(values),
@@ -347,8 +354,9 @@ def read_rates_daily(p: Profile) -> Rows:
             for kind in ("message.delivered", "message.read")
         }
         read = told["message.read"]
+        waited = None if read is None else seconds(read - message.time)
         rows.append((message.time.date(), p.name, platform, told["message.delivered"] is not None,
-                     read is not None, None if read is None else seconds(read - message.time)))  # fmt: skip
+                     read is not None, waited))  # fmt: skip
     return [
         (*key, len(values), sum(v[0] for v in values), sum(v[1] for v in values),
          sum(v[1] for v in values) / len(values),

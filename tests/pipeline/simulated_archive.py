@@ -25,7 +25,9 @@ def events_of(simulation: Simulation, heard: datetime) -> list[Event]:
     told: list[Event] = []
     for delivery in simulation.deliveries():
         if delivery.expected_status == 200:
-            got = normalise(delivery.provider, delivery.body, heard, own_app_ids=frozenset({APP_ID}))
+            got = normalise(
+                delivery.provider, delivery.body, heard, own_app_ids=frozenset({APP_ID})
+            )
             told += got.events
     return told
 
@@ -86,21 +88,33 @@ def sends(told: list[Event], chance: random.Random) -> Iterator[Event]:
         base = _body(event) | {"command_id": command}
         drawn = chance.random()
         if drawn < 0.08:
-            reason = chance.choice(("reply_window_closed", "monthly_limit_reached", "not_initiated"))
+            reason = chance.choice(
+                ("reply_window_closed", "monthly_limit_reached", "not_initiated")
+            )
             body: Any = data.SendRejected(**base, reason=reason, message="no")
-            yield events.SendRejected(id=event_id("test", command, "r"), **_envelope(event, at), data=body)
+            yield events.SendRejected(
+                id=event_id("test", command, "r"), **_envelope(event, at), data=body
+            )
             continue
         month = f"{event.time:%Y-%m}"
         body = data.SendAccepted(**base, month=month, rank=1, expires_at=event.time)
-        yield events.SendAccepted(id=event_id("test", command, "a"), **_envelope(event, at), data=body)
+        yield events.SendAccepted(
+            id=event_id("test", command, "a"), **_envelope(event, at), data=body
+        )
         body = data.SendAttempted(**base, attempt=1)
-        yield events.SendAttempted(id=event_id("test", command, "t"), **_envelope(event, at), data=body)
+        yield events.SendAttempted(
+            id=event_id("test", command, "t"), **_envelope(event, at), data=body
+        )
         if drawn < 0.12:
             body = data.SendFailed(**base, reason="token_invalid", message="no")
-            yield events.SendFailed(id=event_id("test", command, "f"), **_envelope(event, at), data=body)
+            yield events.SendFailed(
+                id=event_id("test", command, "f"), **_envelope(event, at), data=body
+            )
         elif drawn < 0.14:
             body = data.SendUnknown(**base, reason="timeout", message="perhaps")
-            yield events.SendUnknown(id=event_id("test", command, "u"), **_envelope(event, at), data=body)
+            yield events.SendUnknown(
+                id=event_id("test", command, "u"), **_envelope(event, at), data=body
+            )
         else:
             message = event.data.model_copy(update={"command_id": command, "origin": "api"})
             yield event.model_copy(update={"data": message})
@@ -127,7 +141,12 @@ def _body(event: Any) -> dict[str, Any]:
 
 
 def archive_simulation(
-    client: Client, database: str, simulation: Simulation, heard: datetime, *, with_sends: bool = False
+    client: Client,
+    database: str,
+    simulation: Simulation,
+    heard: datetime,
+    *,
+    with_sends: bool = False,
 ) -> None:
     told = events_of(simulation, heard)
     more = [*switches(told), *places(told), *(sends(told, random.Random(1)) if with_sends else ())]
@@ -142,6 +161,8 @@ def archive_simulation(
     if with_sends:
         headers = [(FailureHeader.ID, b"f1"), (FailureHeader.STAGE, b"normalise"),
                    (FailureHeader.REASON, b"unreadable")]  # fmt: skip
-        failures = Archive(client, log=log, topic="dm.failures.v1", kind="failures", database=database)
+        failures = Archive(
+            client, log=log, topic="dm.failures.v1", kind="failures", database=database
+        )
         asyncio.run(failures.insert(0, [LogRecord(0, 0, stamp, b"k", b"{", headers)]))
     facts.refresh(client, database=database)

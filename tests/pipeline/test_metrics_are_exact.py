@@ -22,6 +22,8 @@ from tests.pipeline.metric_model import MODELS, NOT_COMPARED, Profile
 pytestmark = pytest.mark.pipeline
 
 HISTORIES_AT_ONCE = 30
+
+
 @pytest.fixture(scope="module")
 def database(embedded_clickhouse: ClickHouse) -> str:
     return embedded_clickhouse.migrated()

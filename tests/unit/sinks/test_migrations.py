@@ -10,16 +10,21 @@ from streams.settings import Settings
 VALUES = {"database": "dm", "analytics": "dm_analytics", "on_cluster": "", "replicated": ""}
 
 
-def test_the_files_are_numbered_without_gaps() -> None:
+def test_each_number_is_given_once() -> None:
+    """Two files of one number would be applied in the order of their names."""
     numbers = [int(migration.name[:4]) for migration in migrations()]
-    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(set(numbers)) == len(numbers)
+    assert numbers[0] == 1
 
 
 def test_every_statement_can_be_run_twice() -> None:
     for migration in migrations():
         for statement in migration.statements(VALUES):
             assert re.match(
-                r"CREATE TABLE IF NOT EXISTS |CREATE OR REPLACE VIEW |INSERT INTO dm\.defaults ",
+                r"CREATE TABLE IF NOT EXISTS |CREATE OR REPLACE VIEW |INSERT INTO dm\.defaults "
+                r"|CREATE MATERIALIZED VIEW IF NOT EXISTS |INSERT INTO dm\.touched "
+                r"|ALTER TABLE \S+ +(MODIFY SETTING|ADD PROJECTION IF NOT EXISTS)"
+                r"|ALTER TABLE \S+ +MATERIALIZE PROJECTION",
                 statement,
             )
 
@@ -28,10 +33,10 @@ def test_every_table_and_view_takes_a_cluster() -> None:
     values = VALUES | {"on_cluster": "ON CLUSTER c", "replicated": "Replicated"}
     for migration in migrations():
         for statement in migration.statements(values):
-            if statement.startswith("CREATE"):
+            if statement.startswith(("CREATE", "ALTER")):
                 assert "ON CLUSTER c" in statement.split("\n", 1)[0]
             if "ENGINE" in statement:
-                assert "ENGINE = ReplicatedReplacingMergeTree" in statement
+                assert re.search(r"ENGINE = Replicated(Replacing)?MergeTree", statement)
 
 
 def test_the_writer_fills_columns_that_the_tables_have() -> None:
