@@ -15,7 +15,9 @@ Draw = Callable[[Rows], go.Figure]
 BLUE, ORANGE, VIOLET, GREEN = "#1d5fd0", "#c2590c", "#7b61c9", "#16794c"
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _MONTH = "profile_id = {profile:String} AND day >= toDate({first:String}) AND day < toDate({after:String})"
-_DAYS = "WITH FILL FROM toDate({first:String}) TO toDate({after:String})"
+_DAYS = (
+    "WITH FILL FROM toDate({first:String}) TO least(toDate({after:String}), toDate(now('UTC')) + 1)"
+)
 
 
 @dataclass(frozen=True, slots=True)
