@@ -103,7 +103,7 @@ const WORDS = {
 
 /** A table of rows; conversations lead to their page. */
 export function table(rows, { columns, caption } = {}) {
-  const names = columns ?? Object.keys(rows[0] ?? {}).filter((n) => n !== "profile_id" || rows.some((r) => r.profile_id !== rows[0].profile_id));
+  const names = columns ?? Object.keys(rows[0] ?? {}).filter((n) => (n !== "profile_id" && n !== "correspondent") || n === "profile_id" && rows.some((r) => r.profile_id !== rows[0].profile_id));
   const isNumber = (n) => rows.some((r) => typeof r[n] === "number");
   return el("table", {}, caption ? el("caption", {}, caption) : null,
     el("thead", {}, el("tr", {}, ...names.map((n) => el("th", { scope: "col", class: isNumber(n) ? "n" : null }, WORDS[n] ?? n.replace(/_(at|id|count|seconds)$/, "").replaceAll("_", " "))))),
@@ -115,7 +115,7 @@ function cell(name, row) {
   if (name === "conversation_id" && value && row.profile_id) {
     const query = new URLSearchParams({ profile: row.profile_id, conversation: value });
     const person = value.split(":").slice(2).join(":");
-    return el("a", { href: `/dashboard/conversation?${query}`, title: value }, short(person));
+    return el("a", { href: `/dashboard/conversation?${query}`, title: value }, row.correspondent || short(person));
   }
   if (FORMS[name]) return FORMS[name](value);
   if (name.endsWith("_seconds")) return name.includes("remaining") && value !== null && value <= 0 ? "closed" : duration(value);
