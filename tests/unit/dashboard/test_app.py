@@ -1,4 +1,4 @@
-"""The dashboard's paths without a browser and without ClickHouse: what is let in, asked, refused."""
+"""The dashboard's paths without a browser and without ClickHouse: who is let in, what is asked."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
