@@ -33,7 +33,7 @@ demo: $(INSTALLED) ## The same, and stop after the table of metrics
 
 .PHONY: test
 test: $(INSTALLED_DEV) ## Run all tests: units, real processes, and processes killed while they work
-	@exec $(BIN)/python -m pytest --durations=5 tests/unit tests/pipeline tests/faults
+	@exec $(BIN)/python -m pytest --durations=5 tests/unit tests/pipeline tests/browser tests/faults
 
 .PHONY: test-quick
 test-quick: $(INSTALLED_DEV) ## Run the unit tests only (seconds)

@@ -83,19 +83,25 @@ def server(url: str | None) -> Iterator[str]:
     if url is not None:
         yield url
         return
-    with tempfile.TemporaryDirectory() as folder:
-        port = processes.free_port()
-        child = processes.start(
-            [
-                sys.executable, "-m", "sinks.embedded", "--data", folder,
-                "--port", str(port), "--read-only-port", str(processes.free_port()),
-            ],
-            log_file=Path(folder) / "log",
-        )  # fmt: skip
-        while not processes.is_listening(port):
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-        processes.stop(child)
+    with tempfile.TemporaryDirectory() as folder, server_at(Path(folder)) as (own, _):
+        yield own
+
+
+@contextmanager
+def server_at(folder: Path) -> Iterator[tuple[str, str]]:
+    """The embedded ClickHouse on a folder: its full and its read-only address."""
+    port, read_port = processes.free_port(), processes.free_port()
+    child = processes.start(
+        [
+            sys.executable, "-m", "sinks.embedded", "--data", str(folder / "data"),
+            "--port", str(port), "--read-only-port", str(read_port),
+        ],
+        log_file=folder / "log",
+    )  # fmt: skip
+    while not processes.is_listening(port):
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{read_port}"
+    processes.stop(child)
 
 
 def measured(name: str, rows: int, seconds: float) -> float:

@@ -122,6 +122,7 @@ class Eraser:
     def carry_out(self, erasures: Sequence[Erasure]) -> None:
         """Blanks everything that is there of them, and notes that it is done."""
         self._blank((*sql.OF_EVENTS, *sql.LOOSE, *sql.OF_FAILURES), erasures, None)
+        self._touch(erasures)
         self.note(erasures, finished=True)
 
     def after_events(self, logged: Data, written: Range) -> None:
@@ -133,6 +134,7 @@ class Eraser:
         places = set(zip(logged[_LOGGED_PROFILE], conversations, strict=True))
         due = [self._known[place] for place in places if place in self._known]
         self._blank(sql.OF_EVENTS, due, written)
+        self._touch(due)
         loose = [
             payload
             for conversation, event_type, payload in zip(
@@ -187,6 +189,17 @@ class Eraser:
                     self._mutate(table, matches, update, named | written._asdict())
                 else:
                     self._mutate(table, matches, update, named)
+
+    def _touch(self, erasures: Sequence[Erasure]) -> None:
+        """Has the facts of what was changed in place computed anew: no insert tells of it."""
+        if not erasures:
+            return
+        table = f"{self._database}.touched"
+        rows = [erasure[:2] for erasure in erasures]
+        try:
+            self._client.insert(table, rows, column_names=["profile_id", "conversation_id"])
+        except (ClickHouseError, OSError) as error:
+            raise classified(error, table=table) from None
 
     def _mutate(self, table: str, matches: str, update: str, named: dict[str, Any]) -> None:
         """Only where there is something: the question is cheap, a mutation is not."""

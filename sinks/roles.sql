@@ -26,6 +26,10 @@ ALTER QUOTA dm_analyst TO dm_analyst;
 -- The history worker: inserts, reads its own marks, and blanks what is erased.
 CREATE ROLE IF NOT EXISTS dm_sink;
 GRANT SELECT, INSERT, ALTER UPDATE ON dm.* TO dm_sink;
+-- It keeps the facts of conversations computed: drops what is done, and tidies after much of it.
+GRANT ALTER DELETE ON dm.touched TO dm_sink;
+GRANT OPTIMIZE ON dm.conversation_facts TO dm_sink;
+GRANT SELECT ON system.parts TO dm_sink;
 
 -- The gateway: its API reads the views, and the tables that they stand on.
 CREATE ROLE IF NOT EXISTS dm_gateway;

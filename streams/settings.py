@@ -88,6 +88,11 @@ class Settings(BaseSettings):
     api_rate_seconds: int = Field(default=300, ge=1)
     """That period."""
 
+    # Dashboard
+    dashboard_host: str = "127.0.0.1"
+    """It shows messages: anything but loopback needs a login before it."""
+    dashboard_port: int = Field(default=8081, ge=1, le=65535)
+
     # Where sends go; credentials are looked up by name (streams.providers.credentials)
     ayrshare_url: str = "https://api.ayrshare.com/api"
     meta_graph_url: str = "https://graph.facebook.com/v25.0"

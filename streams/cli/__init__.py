@@ -37,6 +37,13 @@ COMMANDS = {
     "normalise": Command(
         "streams.cli.normalise:normalise_command", "Print the events of a webhook's body."
     ),
+    "dashboard": Command(
+        "streams.cli.dashboard:dashboard_command", "Show the metrics in a browser."
+    ),
+    "report": Command("streams.cli.report:report_command", "Write a profile's month to a file."),
+    "dictionary": Command(
+        "streams.cli.dictionary:dictionary_command", "Print what the metrics and views mean."
+    ),
     "query": Command("streams.cli.query:query_command", "Ask ClickHouse."),
     "replay": Command("streams.cli.replay:replay_command", "Put failed records back."),
     "rebuild": Command(

@@ -4,16 +4,19 @@ import asyncio
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 import faust
 import structlog
 from aiokafka import TopicPartition
 
 from schemas.topics import EVENTS, FAILURES
+from sinks import facts
 from sinks.archive import Archive, LogRecord, insert_until_acknowledged, refuse_if_ahead
-from sinks.clickhouse import connect
+from sinks.clickhouse import connect, connect_with
 from sinks.errors import ArchiveUnavailable
 from streams import kafka
+from streams.agents.computing import keep_computed
 from streams.agents.history import add_history_agent
 from streams.agents.sink_partition import Insert, SinkPartition
 from streams.log_positions import ends_now
@@ -63,7 +66,18 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         )
 
     add_history_agent(app, settings, open_sink)
+    _compute_facts(settings, stack)
     return app
+
+
+def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
+    """On a connection of its own, so that no insert waits for it. Each worker does it: two that
+    meet do the same work twice, and whichever dies, another goes on."""
+    client = connect_with(settings, connections=1)
+    stack.callback(client.close)
+    refresh = partial(facts.refresh, client, database=settings.clickhouse_database)
+    computing = asyncio.create_task(keep_computed(refresh))
+    stack.callback(computing.cancel)
 
 
 def _inserting(archive: Archive, topic: str) -> Insert:

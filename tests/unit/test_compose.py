@@ -72,6 +72,7 @@ def test_published_ports_are_loopback_and_those_of_the_defaults() -> None:
         defaults.port,
         int(defaults.kafka.rpartition(":")[2]),
         int(defaults.clickhouse_url.rpartition(":")[2]),
+        3000,  # Grafana's own
     }
 
 

@@ -1,0 +1,39 @@
+"""Keeps the facts of conversations computed beside the sink, so that analysts wait little.
+
+Nothing depends on it but their waiting: the views are exact without (sinks/facts.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from sinks.errors import ArchiveError
+from sinks.facts import Refreshed
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 2.0
+_LONGEST_WAIT = 60.0
+
+
+async def keep_computed(
+    refresh: Callable[[], Refreshed],
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    every: float = EVERY_SECONDS,
+) -> None:
+    """Calls `refresh` in a thread, for ever, until it is cancelled. Trouble with ClickHouse is
+    waited out: the inserts tell of it louder."""
+    wait = every
+    while True:
+        await sleep(wait)
+        try:
+            done = await asyncio.to_thread(refresh)
+        except (ArchiveError, OSError) as error:
+            wait = min(_LONGEST_WAIT, wait * 2)
+            log.warning("facts_not_computed", error=str(error), retry_in_seconds=wait)
+        else:
+            wait = every
+            if done.conversations:
+                log.debug("facts_computed", conversations=done.conversations, parts=done.parts)

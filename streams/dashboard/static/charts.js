@@ -1,0 +1,83 @@
+// Plotly, in the page's colours. Each chart is drawn into `place` and calls `chosen` when a point is.
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+function layout(more = {}) {
+  const axis = { gridcolor: colour("line"), zerolinecolor: colour("line"), linecolor: colour("line"), fixedrange: true, automargin: true };
+  return {
+    font: { family: "system-ui, sans-serif", size: 12, color: colour("soft") },
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 44, r: 12, t: 8, b: 36 }, height: 280, hovermode: "x unified",
+    hoverlabel: { bgcolor: colour("card"), bordercolor: colour("line"), font: { color: colour("ink") } },
+    legend: { orientation: "h", y: -0.18 }, ...more,
+    xaxis: { ...axis, ...more.xaxis }, yaxis: { ...axis, rangemode: "tozero", ...more.yaxis },
+  };
+}
+
+const CONFIG = { displayModeBar: false, responsive: true };
+
+async function draw(place, traces, made, chosen) {
+  await window.Plotly.react(place, traces, made, CONFIG);
+  place.removeAllListeners?.("plotly_click");
+  if (chosen) place.on("plotly_click", (event) => chosen(event.points[0]));
+}
+
+/** series: [{name, values, colour, kind}] over the same `at`. */
+export function lines(place, at, series, { chosen, percent = false, seconds = false } = {}) {
+  const traces = series.map((s) => ({
+    x: at, y: s.values, name: s.name, type: s.kind ?? "scatter", mode: "lines+markers", connectgaps: false,
+    marker: { color: colour(s.colour), size: 5 }, line: { color: colour(s.colour), width: 2 },
+    hovertemplate: percent ? "%{y:.0%}" : seconds ? "%{y:.1f} s" : "%{y:,}",
+  }));
+  const tick = percent ? { tickformat: ".0%", range: [0, 1] } : seconds ? { ticksuffix: " s" } : { tickformat: ",~d" };
+  return draw(place, traces, layout({ yaxis: tick, barmode: "stack" }), chosen);
+}
+
+export function bars(place, names, series, { chosen, across = false } = {}) {
+  const traces = series.map((s) => ({
+    [across ? "y" : "x"]: names, [across ? "x" : "y"]: s.values, name: s.name, type: "bar",
+    orientation: across ? "h" : "v", marker: { color: s.colours?.map(colour) ?? colour(s.colour) },
+    text: s.values.map((v) => v.toLocaleString("en")), textposition: "auto",
+    hovertemplate: across ? "%{y}: %{x:,}<extra></extra>" : "%{x}: %{y:,}",
+  }));
+  const made = across
+    ? { yaxis: { autorange: "reversed", rangemode: "normal" }, xaxis: { tickformat: ",~d", rangemode: "tozero" }, hovermode: "closest", showlegend: series.length > 1 }
+    : { yaxis: { tickformat: ",~d" }, barmode: "group", showlegend: series.length > 1 };
+  return draw(place, traces, layout(made), chosen);
+}
+
+export function funnel(place, steps, { chosen } = {}) {
+  const trace = {
+    type: "funnel", y: steps.map((s) => s.name), x: steps.map((s) => s.value), textinfo: "value+percent initial",
+    marker: { color: steps.map(() => colour("in")) }, connector: { line: { color: colour("line") }, fillcolor: colour("heat-0") },
+    hovertemplate: "%{y}: %{x:,}<extra></extra>",
+  };
+  return draw(place, [trace], layout({ yaxis: { rangemode: "normal" }, hovermode: "closest", margin: { l: 80, r: 12, t: 8, b: 12 } }), chosen);
+}
+
+const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/** values: 7 rows of 24. */
+export function heat(place, values, { chosen } = {}) {
+  const trace = {
+    type: "heatmap", z: values, x: [...Array(24).keys()], y: WEEKDAYS, xgap: 2, ygap: 2,
+    colorscale: [[0, colour("heat-0")], [1, colour("heat-1")]], showscale: true, colorbar: { thickness: 10, outlinewidth: 0 },
+    hovertemplate: "%{y} %{x}:00 – %{z:,} messages<extra></extra>",
+  };
+  const made = { yaxis: { autorange: "reversed", rangemode: "normal", showgrid: false }, xaxis: { dtick: 3, ticksuffix: " h", showgrid: false }, hovermode: "closest" };
+  return draw(place, [trace], layout(made), chosen);
+}
+
+/** rows of retention by cohort, as a triangle. */
+export function cohorts(place, rows) {
+  const months = [...new Set(rows.map((r) => r.cohort_month))].sort();
+  const most = Math.max(...rows.map((r) => r.months_later));
+  const z = months.map((m) => [...Array(most + 1).keys()].map((later) => rows.find((r) => r.cohort_month === m && r.months_later === later)?.retention_share ?? null));
+  const trace = {
+    type: "heatmap", z, x: [...Array(most + 1).keys()], y: months.map((m) => m.slice(0, 7)), zmin: 0, zmax: 1, xgap: 2, ygap: 2,
+    colorscale: [[0, colour("heat-0")], [1, colour("heat-1")]], showscale: false, texttemplate: "%{z:.0%}",
+    hovertemplate: "first wrote %{y}, %{x} months later: %{z:.0%}<extra></extra>",
+  };
+  const made = { yaxis: { autorange: "reversed", rangemode: "normal", type: "category", showgrid: false }, xaxis: { dtick: 1, title: { text: "months later" }, showgrid: false }, hovermode: "closest" };
+  return draw(place, [trace], layout(made));
+}

@@ -1,0 +1,88 @@
+"""The report as one HTML file that needs nothing else: Plotly is in it (4.8 MB)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from streams.reporting.sections import Section
+
+Answer = tuple[Sequence[str], Sequence[Sequence[Any]]]
+"""Names of columns, and rows."""
+
+_STYLE = """
+:root { color-scheme: light; --ink: #1b1f27; --soft: #5b6472; --line: #dfe3e9; }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .2rem; border-top: 1px solid var(--line); padding-top: 1.2rem; }
+p.meaning, p.made { color: var(--soft); margin: 0 0 .7rem; font-size: .88rem; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
+th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 500; }
+summary { cursor: pointer; color: var(--soft); font-size: .85rem; } p.none { color: var(--soft); font-style: italic; }
+@media print { h2 { break-after: avoid; } details { display: none; } }
+"""
+
+
+def page(
+    *,
+    profile: str,
+    month: str,
+    made_at: datetime,
+    answers: Sequence[tuple[Section, Answer]],
+    meanings: Mapping[str, str],
+) -> str:
+    """`meanings`: definitions by metric."""
+    parts = [
+        _section(number, section, answer, meanings.get(section.metric, ""))
+        for number, (section, answer) in enumerate(answers)
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(profile)}, {escape(month)}</title><style>{_STYLE}</style>"
+        f"<script>{get_plotlyjs()}</script></head><body>"
+        f"<h1>{escape(month)}</h1><p class='made'>Profile {escape(profile)}. Days are UTC days. "
+        f"Made by dmstream at {made_at:%Y-%m-%d %H:%M} UTC.</p>{''.join(parts)}</body></html>"
+    )
+
+
+def _section(number: int, section: Section, answer: Answer, meaning: str) -> str:
+    names, rows = answer
+    head = f"<h2>{escape(section.title)}</h2><p class='meaning'>{escape(meaning)}</p>"
+    if not rows:
+        return f"{head}<p class='none'>Nothing in this month.</p>"
+    if section.draw is None:
+        return head + _table(names, rows)
+    plot = _plot(section.draw(rows), f"plot-{number}")
+    table = _table(names, rows)
+    if section.folded:
+        table = f"<details><summary>as a table</summary>{table}</details>"
+    return head + plot + table
+
+
+def _plot(figure: go.Figure, name: str) -> str:
+    figure.update_layout(
+        template="plotly_white", height=300, margin={"l": 50, "r": 10, "t": 10, "b": 40}
+    )
+    html: str = figure.to_html(
+        full_html=False, include_plotlyjs=False, div_id=name,
+        config={"displayModeBar": False, "responsive": True},
+    )  # fmt: skip
+    return html
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    head = "".join(f"<th scope='col'>{escape(name.replace('_', ' '))}</th>" for name in names)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(_cell(cell))}</td>' for cell in row)}</tr>" for row in rows
+    )
+    return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int | float) else str(value)

@@ -1,0 +1,202 @@
+"""What a report asks, section by section: SQL over the views, and how the answer is drawn.
+
+Parameters: `profile`, and the month as `first` and `after` (its first day and the next month's).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+Rows = Sequence[Sequence[Any]]
+Draw = Callable[[Rows], go.Figure]
+
+BLUE, ORANGE, VIOLET, GREEN = "#1d5fd0", "#c2590c", "#7b61c9", "#16794c"
+_WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+_MONTH = "profile_id = {profile:String} AND day >= toDate({first:String}) AND day < toDate({after:String})"
+_DAYS = (
+    "WITH FILL FROM toDate({first:String}) TO least(toDate({after:String}), toDate(now('UTC')) + 1)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    metric: str
+    """In `metric_definitions`."""
+    sql: str
+    draw: Draw | None = None
+    """None: a table alone."""
+    folded: bool = False
+    """The table is folded away behind the plot."""
+
+
+def _lines(names: Sequence[str], colours: Sequence[str]) -> Draw:
+    def draw(rows: Rows) -> go.Figure:
+        days = [row[0] for row in rows]
+        figure = go.Figure()
+        for number, (name, colour) in enumerate(zip(names, colours, strict=True), start=1):
+            values = [row[number] for row in rows]
+            figure.add_scatter(
+                x=days, y=values, name=name, mode="lines+markers", line={"color": colour}
+            )
+        return figure
+
+    return draw
+
+
+def _bars(names: Sequence[str], colours: Sequence[str]) -> Draw:
+    def draw(rows: Rows) -> go.Figure:
+        figure = go.Figure()
+        for number, (name, colour) in enumerate(zip(names, colours, strict=True), start=1):
+            values = [row[number] for row in rows]
+            labels = [str(row[0]) for row in rows]
+            figure.add_bar(x=labels, y=values, name=name, marker_color=colour)
+        return figure
+
+    return draw
+
+
+def _heat(rows: Rows) -> go.Figure:
+    values = [[0] * 24 for _ in _WEEKDAYS]
+    for weekday, hour, received in rows:
+        values[weekday - 1][hour] = received
+    figure = go.Figure(go.Heatmap(z=values, x=list(range(24)), y=_WEEKDAYS, colorscale="Blues"))
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(dtick=3, ticksuffix=" h")
+    return figure
+
+
+SECTIONS = (
+    Section(
+        "The month in numbers",
+        "messages_received",
+        f"""
+        SELECT platform, sum(received_count) AS received, sum(sent_count) AS sent,
+            sum(auto_sent_count) AS auto_responses, sum(backfilled_count) AS from_history
+        FROM messages_daily WHERE {_MONTH} GROUP BY platform ORDER BY platform
+        """,
+    ),
+    Section(
+        "Messages per day",
+        "messages_sent",
+        f"""
+        SELECT day, sum(received_count) AS received, sum(sent_count) AS sent
+        FROM messages_daily WHERE {_MONTH} GROUP BY day ORDER BY day {_DAYS}
+        """,
+        _lines(("received", "sent"), (BLUE, ORANGE)),
+        folded=True,
+    ),
+    Section(
+        "Active conversations and the limit",
+        "limit_share",
+        """
+        SELECT month, active_count, facebook_count, instagram_count, x_count, monthly_limit,
+            round(limit_share, 3) AS limit_share
+        FROM active_conversations WHERE profile_id = {profile:String}
+            AND month = formatDateTime(toDate({first:String}), '%Y-%m')
+        """,
+    ),
+    Section(
+        "Response times (seconds)",
+        "response_seconds",
+        """
+        SELECT kind, platform, count() AS waits, countIf(is_answered) AS answered,
+            round(answered / waits, 3) AS answered_share,
+            round(quantileExactInclusiveOrNull(0.5)(response_seconds)) AS median_seconds,
+            round(quantileExactInclusiveOrNull(0.9)(response_seconds)) AS p90_seconds,
+            round(quantileExactInclusiveOrNull(0.5)(business_response_seconds)) AS median_business_seconds
+        FROM reporting_spans
+        WHERE profile_id = {profile:String} AND toDate(started_at, 'UTC') >= toDate({first:String})
+            AND toDate(started_at, 'UTC') < toDate({after:String})
+            AND (kind = 'next_response' OR NOT has_backfill)
+        GROUP BY kind, platform ORDER BY kind, platform
+        """,
+    ),
+    Section(
+        "Median response per day (seconds)",
+        "median_first_response_seconds",
+        """
+        SELECT day, first_response, next_response FROM
+        (
+            SELECT toDate(started_at, 'UTC') AS day,
+                quantileExactInclusiveOrNullIf(0.5)(response_seconds, kind = 'first_response') AS first_response,
+                quantileExactInclusiveOrNullIf(0.5)(response_seconds, kind = 'next_response') AS next_response
+            FROM reporting_spans
+            WHERE profile_id = {profile:String} AND day >= toDate({first:String}) AND day < toDate({after:String})
+            GROUP BY day
+        )
+        """
+        f"ORDER BY day {_DAYS}",
+        _lines(("first response", "next response"), (BLUE, VIOLET)),
+        folded=True,
+    ),
+    Section(
+        "Busiest hours, in the profile's zone",
+        "busiest_hours",
+        f"""
+        SELECT weekday, hour, sum(received_count) AS received FROM messages_hourly
+        WHERE {_MONTH} GROUP BY weekday, hour ORDER BY weekday, hour
+        """,
+        _heat,
+        folded=True,
+    ),
+    Section(
+        "Reply windows",
+        "windows_closed_unanswered",
+        f"""
+        SELECT platform, sum(window_count) AS windows, sum(replied_count) AS replied,
+            sum(late_half_count) AS after_half, sum(late_nine_tenths_count) AS after_nine_tenths,
+            sum(closed_count) AS closed_unanswered, sum(open_count) AS still_open
+        FROM reply_windows_daily WHERE {_MONTH} GROUP BY platform ORDER BY platform
+        """,
+    ),
+    Section(
+        "What became of sends",
+        "send_outcomes",
+        f"""
+        SELECT concat(outcome, if(reason = '', '', ': '), reason) AS became, sum(command_count) AS commands
+        FROM send_outcomes_daily WHERE {_MONTH} GROUP BY became ORDER BY commands DESC, became
+        """,
+        _bars(("commands",), (BLUE,)),
+    ),
+    Section(
+        "Read by the other side",
+        "read_share",
+        f"""
+        SELECT platform, sum(sent_count) AS sent, sum(delivered_count) AS delivered,
+            sum(read_count) AS read, round(read / sent, 3) AS read_share
+        FROM read_rates_daily WHERE {_MONTH} GROUP BY platform ORDER BY platform
+        """,
+    ),
+    Section(
+        "Attachments",
+        "attachments",
+        f"""
+        SELECT attachment_type, sumIf(attachment_count, direction = 'in') AS received,
+            sumIf(attachment_count, direction = 'out') AS sent
+        FROM attachments_daily WHERE {_MONTH} GROUP BY attachment_type ORDER BY attachment_type
+        """,
+        _bars(("received", "sent"), (BLUE, ORANGE)),
+    ),
+    Section(
+        "Reactions",
+        "reactions",
+        f"""
+        SELECT emoji, sum(reaction_count) AS reactions FROM reactions_daily WHERE {_MONTH}
+        GROUP BY emoji ORDER BY reactions DESC, emoji LIMIT 20
+        """,
+        _bars(("reactions",), (VIOLET,)),
+    ),
+)
+
+EXPORTS = {
+    "messages": "toDate(occurred_at, 'UTC')",
+    "reporting_spans": "toDate(started_at, 'UTC')",
+    "sends": "toDate(decided_at, 'UTC')",
+    "reply_windows": "toDate(opened_at, 'UTC')",
+    "messages_daily": "day",
+    "messages_hourly": "day",
+}
+"""Views whose rows of the month are exported, and the day that places a row in it."""

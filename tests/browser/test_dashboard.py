@@ -1,0 +1,123 @@
+"""The dashboard in a real browser: what is seen, what can be done, with the keyboard as well."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Look, Served
+
+pytestmark = [pytest.mark.pipeline]
+
+
+def test_every_panel_shows_something_and_nothing_comes_from_elsewhere(
+    full: Served, look: Look
+) -> None:
+    page = look.open(f"{full.url}/dashboard")
+    page.screenshot(path=full.folder / "light.png", full_page=True)
+    for panel in page.locator(".panel").all():
+        assert panel.locator(".plotly, table, .empty").count() > 0, panel.text_content()
+    assert page.locator(".tile .number").first.text_content() not in ("…", "\N{EN DASH}", "0")
+    assert page.locator(".plotly").count() >= 8
+    assert all(url.startswith(full.url) for url in look.requests if not url.startswith("data:"))
+    assert not look.errors
+
+
+def test_each_number_explains_itself(full: Served, look: Look) -> None:
+    page = look.open(f"{full.url}/dashboard")
+    buttons = page.locator("button.explain")
+    assert buttons.count() >= 25
+    for metric in {b.get_attribute("data-metric") for b in buttons.all()}:
+        page.locator(f"button.explain[data-metric='{metric}']").first.click()
+        expect(page.locator("#meaning dl")).to_contain_text("Leaves out")
+        page.keyboard.press("Escape")
+    assert not look.errors
+
+
+def test_a_number_leads_to_its_conversations_and_their_threads(full: Served, look: Look) -> None:
+    page = look.open(f"{full.url}/dashboard")
+    page.get_by_role("article").filter(has_text="Waiting now").locator("button.number").click()
+    first = page.locator("#list td a").first
+    first.wait_for()
+    page.screenshot(path=full.folder / "list.png")
+    address = first.get_attribute("href")
+    look.open(f"{full.url}{address}", asked="2")
+    page.screenshot(path=full.folder / "conversation.png", full_page=True)
+    assert page.locator(".message.in").count() > 0
+    expect(page.locator("#about")).to_contain_text("May be answered")
+    assert not look.errors
+
+
+def test_profile_platform_and_period_are_chosen_and_kept_in_the_address(
+    full: Served, look: Look
+) -> None:
+    page = look.open(f"{full.url}/dashboard")
+    before = page.locator(".tile .number").first.text_content()
+    page.select_option("#platform", "instagram")
+    page.wait_for_selector("body[data-asked='2']", timeout=120_000)
+    assert page.locator(".tile .number").first.text_content() != before
+    assert "platform=instagram" in page.url
+    page.wait_for_function("document.querySelectorAll('#profile option').length > 5")
+    page.select_option("#profile", index=1)
+    page.wait_for_selector("body[data-asked='3']", timeout=120_000)
+    look.open(page.url)
+    assert page.locator("#platform").input_value() == "instagram"
+    assert not look.errors
+
+
+def test_it_works_by_keyboard_alone(full: Served, look: Look) -> None:
+    page = look.open(f"{full.url}/dashboard")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.locator("article.tile button.number").first.focus()
+    page.keyboard.press("Enter")
+    page.locator("#list td a").first.wait_for()
+    page.keyboard.press("Escape")
+    expect(page.locator("#list")).not_to_be_visible()
+    page.locator(".panel details summary").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".panel details[open] table tr").nth(7)).to_be_attached()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_sees_everything_without_scrolling_sideways(
+    full: Served, browser: Browser, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme=scheme, is_mobile=True, has_touch=True
+    )
+    phone = Look(context.new_page())
+    page = phone.open(f"{full.url}/dashboard")
+    page.screenshot(path=full.folder / f"phone-{scheme}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not phone.errors
+    context.close()
+
+
+def test_dark_is_dark(full: Served, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="dark")
+    dark = Look(context.new_page())
+    page = dark.open(f"{full.url}/dashboard")
+    page.screenshot(path=full.folder / "dark.png", full_page=True)
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", colour)[:3])) < 64
+    context.close()
+
+
+def test_an_empty_archive_is_told_in_words(empty: Served, look: Look) -> None:
+    page = look.open(f"{empty.url}/dashboard")
+    page.screenshot(path=empty.folder / "empty.png", full_page=True)
+    assert page.locator(".panel .empty").count() >= 10
+    assert not page.get_by_text(re.compile(r"\bNaN\b")).count()
+    assert not page.get_by_text("undefined").count()
+    assert not look.errors
+
+
+def test_texts_of_strangers_are_shown_as_text(full: Served, look: Look) -> None:
+    """No script of ours takes HTML from an answer."""
+    for name in ("overview.js", "conversation.js", "common.js", "charts.js"):
+        response = look.page.request.get(f"{full.url}/dashboard/static/{name}")
+        assert response.ok
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", response.text()
+        )

@@ -1,0 +1,34 @@
+"""Facts are computed again and again, and trouble is waited out."""
+
+import asyncio
+
+import pytest
+
+from sinks.errors import ArchiveUnavailable
+from sinks.facts import Refreshed
+from streams.agents.computing import keep_computed
+
+
+def test_trouble_is_waited_out_and_the_work_goes_on() -> None:
+    waits: list[float] = []
+    answers = [
+        Refreshed(3, 1),
+        ArchiveUnavailable("dm.conversation_facts: no answer", retry_after=1.0),
+        ArchiveUnavailable("dm.conversation_facts: no answer", retry_after=1.0),
+        Refreshed(0, 0),
+    ]
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if not answers:
+            raise asyncio.CancelledError
+
+    def refresh() -> Refreshed:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(keep_computed(refresh, sleep=sleep, every=2.0))
+    assert waits == [2.0, 2.0, 4.0, 8.0, 2.0]
