@@ -237,6 +237,25 @@ async def test_commands_wait_for_the_events_that_were_written_before_they_were_r
 
 
 @pytest.mark.anyio
+async def test_a_message_and_its_answer_that_come_together_are_done_together() -> None:
+    place = open_for_business()
+    heard = SimpleNamespace(
+        value=[
+            SimpleNamespace(
+                offset=place.partition.position,
+                value=message(events.MessageReceived, "m2", text="Hello?").to_json(),
+                key=b"",
+            )
+        ],
+        message=HEARD,
+    )
+    place.end = place.partition.position + 1
+    asked = SimpleNamespace(value=records(SEND), message=ASKED)
+    assert await place.keeper.take([asked, heard]) == [heard, asked]
+    assert len(place.written.on("dm.outbound.facebook.v1")) == 1
+
+
+@pytest.mark.anyio
 async def test_an_automatic_answer_waits_for_no_later_event_unless_another_command_does() -> None:
     """Its writer had folded the message; a text that quotes the mark is no automatic answer."""
     place = open_for_business()

@@ -39,9 +39,7 @@ async def test_a_list_is_bounded() -> None:
     assert [found async for found in lists] == [[1, 2], [3, 4], [5]]
 
 
-async def test_what_comes_meanwhile_is_the_next_list_and_nothing_is_waited_for() -> (
-    None
-):
+async def test_what_comes_meanwhile_is_the_next_list_and_nothing_is_waited_for() -> None:
     queue = queue_of(1)
     lists = gathered(of_queue(queue))
     assert await anext(lists) == [1]
