@@ -7,7 +7,7 @@ from typing import Any
 # Of fetched batches, each up to 2,000 records: as many as a worker has partitions of its topics, in
 # the common case, and far less work than a session's time allows.
 LIMIT = 32
-# Of the loop, in which Faust's stream hands over what is in its queue: three (measured).
+# Of the loop, in which Faust's stream hands over what is in its queue.
 _TURNS = 8
 _END: Any = object()
 
