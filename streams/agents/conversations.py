@@ -1,7 +1,7 @@
 """The two agents of the conversations worker: webhooks to events; events and commands to state."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import faust
 from schemas.topics import COMMANDS, EVENTS, WEBHOOKS
 from streams.agents.batches import BatchSchema
 from streams.agents.deciding import Deciding
+from streams.agents.gathering import gathered
 from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
@@ -23,15 +24,17 @@ EndOfEvents = Callable[[int], Awaitable[int]]
 
 
 def add_normaliser_agent(app: faust.App, settings: Settings, normaliser: Normaliser) -> None:
-    """Acknowledged only after every event of the batch is durable."""
+    """Acknowledged only after every event of the batches is durable."""
     topic = app.topic(settings.topic(WEBHOOKS), schema=BatchSchema())
 
     @app.agent(topic, name="normaliser", concurrency=1)
     async def normalise_webhooks(stream: Any) -> None:
-        async for batch in stream.noack().events():
-            normaliser.handle(batch.value)
+        async for batches in gathered(stream.noack().events()):
+            for batch in batches:
+                normaliser.handle(batch.value)
             await normaliser.outbox.flush()
-            await stream.ack(batch)
+            for batch in batches:
+                await stream.ack(batch)
 
 
 def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -> None:
@@ -45,13 +48,11 @@ def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -
 
     @app.agent(topic, name="state", concurrency=1)
     async def keep_state(stream: Any) -> None:
-        async for batch in stream.noack().events():
-            if batch.message.topic == commands:
-                done = await keeper.take_commands(batch)
-            else:
-                done = await keeper.take_events(batch)
-            for finished in done:
-                await stream.ack(finished)
+        async for batches in gathered(stream.noack().events()):
+            # What came before a rebalance comes again, here or to the partition's next owner.
+            current = [b for b in batches if b.message.generation_id == app.consumer_generation_id]
+            for done in await keeper.take(current):
+                await stream.ack(done)
 
 
 _AUTOMATIC = b'"origin":"auto"'
@@ -63,16 +64,34 @@ class LeaseOverError(RuntimeError):
 
 
 @dataclass(slots=True)
+class Work:
+    """What the batches of one partition that came together lead to."""
+
+    partition: ConversationPartition
+    states: WorkingSet
+    done: list[Any] = field(default_factory=list)
+    """In the order to acknowledge."""
+    decided: list[Deciding] = field(default_factory=list)
+
+    def hand_on(self) -> None:
+        for deciding in self.decided:
+            deciding.hand_on()
+
+
+@dataclass(slots=True)
 class StateKeeper:
-    """Works on whole batches. Events first, then the changelog and what is handed on, then (by the
-    caller) the acknowledgement: a crash in between leaves the log ahead of the state, which
-    catching up mends; never the state ahead of the log.
+    """Works on whole batches, of all partitions that have some at the time: two requests to the
+    broker for all. Events first, then the changelog and what is handed on, then (by the caller) the
+    acknowledgement: a crash in between leaves the log ahead of the state, which catching up mends;
+    never the state ahead of the log.
     """
 
     table: StateTable
     outbox: Outbox
     open_partition: OpenPartition
     end_of_events: EndOfEvents
+    commands: str
+    """Topic of the commands; all other batches are events."""
     lease_seconds: float
     """The group's session: a worker that was stopped longer (SIGSTOP, a frozen machine) must not
     write to the changelog, where the last write wins."""
@@ -87,54 +106,62 @@ class StateKeeper:
         self._partitions.clear()
         self._held.clear()
 
-    async def take_events(self, batch: Any) -> list[Any]:
-        """Folds a batch. Returns the batches that are done, in the order to acknowledge."""
-        taken_at = self.monotonic()
-        partition = await self._partition(batch)
-        states = WorkingSet(self.table)
-        partition.fold(batch.value, states)
-        await self.outbox.flush()
-        await self._keep(states, batch, taken_at)
-        return [batch, *await self._decide_held(partition, batch)]
+    async def take(self, batches: Sequence[Any]) -> list[Any]:
+        """Folds batches of events, decides those of commands once the events before them are
+        folded. Returns the batches that are done, in the order to acknowledge.
 
-    async def take_commands(self, batch: Any) -> list[Any]:
-        """Decides a batch, or holds it until the events before it are folded."""
-        partition = await self._partition(batch)
-        number = batch.message.partition
+        Raises LeaseOverError: the process ends, and starts again from what was acknowledged.
+        """
+        taken_at = self.monotonic()
+        works: dict[int, Work] = {}
+        for batch in batches:
+            work = await self._work(works, batch.message.partition)
+            if batch.message.topic == self.commands:
+                await self._hold(batch)
+            else:
+                work.partition.fold(batch.value, work.states)
+                work.done.append(batch)
+            self._decide_held(batch.message.partition, work)
+        await self.outbox.flush()
+        self._check_lease(taken_at, batches)
+        changes = []
+        for number, work in works.items():
+            work.hand_on()
+            changes.append(self.table.queue_changelog(work.states.changes(), self.outbox, number))
+        await self.outbox.flush()
+        for change in changes:
+            self.table.apply(change)
+        return [batch for work in works.values() for batch in work.done]
+
+    async def _hold(self, batch: Any) -> None:
         # An automatic answer was written by a worker that had folded the message it answers.
         own = all(_AUTOMATIC in (record.value or b"") for record in batch.value)
+        number = batch.message.partition
         end = 0 if own else await self.end_of_events(number)
         self._held.setdefault(number, []).append((batch, end))
-        return await self._decide_held(partition, batch)
 
-    async def _decide_held(self, partition: ConversationPartition, batch: Any) -> list[Any]:
-        held, done = self._held.get(batch.message.partition, []), []
+    def _decide_held(self, number: int, work: Work) -> None:
+        held, partition = self._held.get(number, []), work.partition
         while held and partition.is_caught_up and partition.position >= held[0][1]:
-            waiting = held.pop(0)[0]
-            taken_at = self.monotonic()
-            states = WorkingSet(self.table)
-            deciding = Deciding(partition, states)
-            deciding.decide(waiting.value)
-            await self.outbox.flush()
-            deciding.hand_on()
-            await self._keep(states, waiting, taken_at)
-            done.append(waiting)
-        return done
+            batch = held.pop(0)[0]
+            deciding = Deciding(partition, work.states)
+            deciding.decide(batch.value)
+            work.decided.append(deciding)
+            work.done.append(batch)
 
-    async def _keep(self, states: WorkingSet, batch: Any, taken_at: float) -> None:
-        """Raises LeaseOverError: the process ends, and starts again from what was acknowledged."""
-        number = batch.message.partition
+    def _check_lease(self, taken_at: float, batches: Sequence[Any]) -> None:
         if self.monotonic() - taken_at > self.lease_seconds:
-            raise LeaseOverError(
-                f"a batch of {batch.message.topic}/{number} took longer than the session of "
-                f"{self.lease_seconds:g} s: starting anew, since another worker may own it now"
+            places = ", ".join(
+                sorted({f"{batch.message.topic}/{batch.message.partition}" for batch in batches})
             )
-        changes = self.table.queue_changelog(states.changes(), self.outbox, number)
-        await self.outbox.flush()
-        self.table.apply(changes)
+            raise LeaseOverError(
+                f"batches of {places} took longer than the session of {self.lease_seconds:g} s: "
+                "starting anew, since another worker may own them now"
+            )
 
-    async def _partition(self, batch: Any) -> ConversationPartition:
-        number = batch.message.partition
+    async def _work(self, works: dict[int, Work], number: int) -> Work:
         if number not in self._partitions:
             self._partitions[number] = await self.open_partition(number)
-        return self._partitions[number]
+        if number not in works:
+            works[number] = Work(self._partitions[number], WorkingSet(self.table))
+        return works[number]

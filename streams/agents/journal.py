@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -43,8 +43,8 @@ class TableJournal:
     outbox: Outbox
     remembered: timedelta
     """After this a command's id may be used anew: an older note is of its earlier life."""
-    _broken: bool = False
-    _flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _flushing: "asyncio.Task[None] | None" = None
+    _next_flush: "asyncio.Task[None] | None" = None
 
     def noted(self, item: Outgoing) -> Noted | None:
         value = self.table.get(item.accepted.id.encode())
@@ -156,14 +156,18 @@ class TableJournal:
         self.table.apply(changes)
 
     async def _flush(self) -> None:
-        """Sends are side by side: what they write while one flush is under way goes out together
-        with the next, which takes all that was added before it began."""
-        async with self._flushing:
-            if self._broken:
-                raise RuntimeError("an earlier write failed, and this one may have gone with it")
-            self._broken = True
-            await self.outbox.flush()
-            self._broken = False
+        """Sends are side by side: what they add while one flush is under way goes out together, and
+        that one flush serves all who wait for it. After a failure each of these fails as it did.
+        """
+        if self._next_flush is None:
+            self._next_flush = asyncio.create_task(self._flush_after(self._flushing))
+        await asyncio.shield(self._next_flush)
+
+    async def _flush_after(self, earlier: "asyncio.Task[None] | None") -> None:
+        if earlier is not None:
+            await earlier
+        self._flushing, self._next_flush = self._next_flush, None
+        await self.outbox.flush()
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -63,7 +63,14 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
     add_state_agent(
         app,
         settings,
-        StateKeeper(table, outbox, open_partition, end_of_events, session_seconds(settings)),
+        StateKeeper(
+            table=table,
+            outbox=outbox,
+            open_partition=open_partition,
+            end_of_events=end_of_events,
+            commands=settings.topic(COMMANDS),
+            lease_seconds=session_seconds(settings),
+        ),
     )
     return app
 

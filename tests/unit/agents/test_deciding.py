@@ -25,6 +25,8 @@ PROFILE, PAGE, PERSON = "shop", "page", "person"
 CONVERSATION = f"facebook:{PAGE}:{PERSON}"
 NOW = to_milliseconds(datetime(2026, 11, 20, 12, tzinfo=UTC))
 NUMBER = partition_of(PROFILE.encode(), 8)
+ASKED = SimpleNamespace(topic="dm.commands.v1", partition=NUMBER)
+HEARD = SimpleNamespace(topic="dm.events.v1", partition=NUMBER)
 SEND = commands.SendMessage(
     command_id="c1", profileid=PROFILE, issued_at=NOW, conversation_id=CONVERSATION, text="Yes."
 )
@@ -81,7 +83,12 @@ class Place:
             self.settings, Rules(), self.written, "log", lambda: NOW, position=0, catch_up_to=0
         )
         self.keeper = StateKeeper(
-            self.table, self.written, self._open, self._end, lease_seconds=10.0
+            self.table,
+            self.written,
+            self._open,
+            self._end,
+            commands=self.settings.topic("dm.commands.v1"),
+            lease_seconds=10.0,
         )
 
     async def _open(self, _: int) -> ConversationPartition:
@@ -217,15 +224,34 @@ async def test_commands_wait_for_the_events_that_were_written_before_they_were_r
     """The caller has seen the message that they answer."""
     place = open_for_business()
     place.end = place.partition.position + 1
-    asked = SimpleNamespace(value=records(SEND), message=SimpleNamespace(partition=NUMBER))
-    assert await place.keeper.take_commands(asked) == []
+    asked = SimpleNamespace(value=records(SEND), message=ASKED)
+    assert await place.keeper.take([asked]) == []
     assert place.written.on("dm.outbound.facebook.v1") == []
     event = message(events.MessageReceived, "m2", text="Hello?")
     heard = SimpleNamespace(
         value=[SimpleNamespace(offset=place.partition.position, value=event.to_json(), key=b"")],
-        message=SimpleNamespace(partition=NUMBER),
+        message=HEARD,
     )
-    assert await place.keeper.take_events(heard) == [heard, asked]
+    assert await place.keeper.take([heard]) == [heard, asked]
+    assert len(place.written.on("dm.outbound.facebook.v1")) == 1
+
+
+@pytest.mark.anyio
+async def test_a_message_and_its_answer_that_come_together_are_done_together() -> None:
+    place = open_for_business()
+    heard = SimpleNamespace(
+        value=[
+            SimpleNamespace(
+                offset=place.partition.position,
+                value=message(events.MessageReceived, "m2", text="Hello?").to_json(),
+                key=b"",
+            )
+        ],
+        message=HEARD,
+    )
+    place.end = place.partition.position + 1
+    asked = SimpleNamespace(value=records(SEND), message=ASKED)
+    assert await place.keeper.take([asked, heard]) == [heard, asked]
     assert len(place.written.on("dm.outbound.facebook.v1")) == 1
 
 
@@ -235,15 +261,15 @@ async def test_an_automatic_answer_waits_for_no_later_event_unless_another_comma
     place = open_for_business()
     place.end = place.partition.position + 1
     automatic = SEND.model_copy(update={"command_id": "auto-1", "origin": "auto"})
-    asked = SimpleNamespace(value=records(automatic), message=SimpleNamespace(partition=NUMBER))
-    assert await place.keeper.take_commands(asked) == [asked]
+    asked = SimpleNamespace(value=records(automatic), message=ASKED)
+    assert await place.keeper.take([asked]) == [asked]
     assert len(place.written.on("dm.outbound.facebook.v1")) == 1
     quoting = SEND.model_copy(update={"text": '"origin":"auto"'})
     for wanted in ((quoting,), (automatic, SEND)):
         place = open_for_business()
         place.end = place.partition.position + 1
-        held = SimpleNamespace(value=records(*wanted), message=SimpleNamespace(partition=NUMBER))
-        assert await place.keeper.take_commands(held) == []
+        held = SimpleNamespace(value=records(*wanted), message=ASKED)
+        assert await place.keeper.take([held]) == []
 
 
 @pytest.fixture
@@ -258,9 +284,9 @@ def test_a_worker_that_was_frozen_over_a_batch_leaves_the_changelog_to_its_succe
     place.keeper.monotonic = lambda: next(moments)
     heard = message(events.MessageReceived, "m1")
     batch = SimpleNamespace(
-        message=SimpleNamespace(topic="dm.events.v1", partition=NUMBER),
+        message=HEARD,
         value=[SimpleNamespace(offset=0, value=heard.to_json(), key=b"", headers=[])],
     )
     with pytest.raises(LeaseOverError, match=f"dm.events.v1/{NUMBER}"):
-        asyncio.run(place.keeper.take_events(batch))
+        asyncio.run(place.keeper.take([batch]))
     assert not place.table.data
