@@ -1,12 +1,14 @@
 """Decides `SendMessage`: accepted with a place in the month, or rejected with a reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal, cast
 
 from schemas import data, events
+from schemas.base import Provider
 from schemas.commands import SendMessage
 from schemas.events import Event
-from streams.conversation import autoresponse, can_reply, making, outcomes, sends, settings
+from streams.conversation import autoresponse, can_reply, making, outcomes, sends, settings, windows
 from streams.conversation.content import content_problem, has_text
 from streams.conversation.instants import from_ms, to_ms
 from streams.conversation.keys import Address, parse_address, recipient_of
@@ -48,11 +50,21 @@ def accepted_again(
     """The accepted event of a command that was accepted and of which nothing is heard since.
 
     For a worker that died between writing the event and handing the send on: the command comes
-    again, `decide` answers nothing, and the send must still leave. Not for the log, which has it.
+    again, `decide` answers nothing, and the send must still leave, also where it would be refused
+    by now (messaging switched off, the account unlinked). Not for the log, which has it.
     """
     if state.conversation is None or not outcomes.is_under_way(state.outcome):
         return None
     case = _case(state, command, at, rules)
+    provider = case.address.provider or cast("Provider | Literal['']", state.conversation.provider)
+    if not provider:
+        return None  # erased since: nobody is left to send to
+    expires = windows.expires_at(state.profile, state.conversation, rules)
+    case = replace(
+        case,
+        address=case.address._replace(provider=provider),
+        decision=replace(case.decision, expires_at=None if expires is None else from_ms(expires)),
+    )
     month = _month(case)
     return _accepted(case, month, state.conversation.months.get(month, (1,))[0])
 

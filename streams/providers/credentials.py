@@ -145,12 +145,13 @@ def _read(settings: Settings, variable: str) -> str:
 def _are_told_apart(settings: Settings, provider: Provider) -> bool:
     """Whether accounts of this provider have credentials of their own, where the credential alone
     says who sends (X's user token, Ayrshare's profile key): then the provider's own one would send
-    an account's message in another one's name.
+    an account's message in another one's name. Ids and refIds look like anything, so every name
+    that begins with the provider's is taken for an account's.
     """
     if provider not in {"ayrshare", "x"}:
         return False
-    own = re.compile(rf"{variable_name(provider)}_[0-9A-F]{{6,}}(_FILE)?")
-    return any(own.fullmatch(name) for name in settings)
+    base = f"{variable_name(provider)}_"
+    return any(name.startswith(base) and name != f"{base}FILE" for name in settings)
 
 
 def _with_token(value: str, settings: Settings, base: str, provider: Provider) -> str:

@@ -154,6 +154,23 @@ def test_what_a_worker_that_died_did_not_hand_on_is_made_again_alike() -> None:
     assert sending.accepted_again(one.state_of(command), command, NOW, one.rules) is None
 
 
+@pytest.mark.parametrize(
+    "since",
+    [
+        of_profile("messaging.deactivated", after(seconds=1)),
+        told("thread.control_lost", after(seconds=1)),
+        of_profile("limit.changed", after(seconds=1), monthly_limit=0),
+    ],
+)
+def test_it_is_handed_on_also_where_it_would_be_refused_by_now(since: events.Event) -> None:
+    """It was accepted: its outcome is told by the delivery worker, and by nobody else."""
+    one = talking()
+    command = send()
+    (accepted,) = [event for event in one.do(command) if isinstance(event, events.SendAccepted)]
+    one.hear(since)
+    assert sending.accepted_again(one.state_of(command), command, NOW, one.rules) == accepted
+
+
 def test_nothing_is_handed_on_again_for_a_rejected_or_unheard_of_command() -> None:
     one = worker()
     command = send()

@@ -147,17 +147,21 @@ def test_the_api_key_of_all_may_be_an_object_and_a_named_credential_may_leave_it
 
 
 @pytest.mark.parametrize("provider", ["ayrshare", "x"])
+@pytest.mark.parametrize("own", ["abcdef123456", "70003", "my_profile"])
 def test_once_accounts_have_their_own_nobody_is_sent_for_in_another_one_s_name(
-    provider: Provider,
+    own: str, provider: Provider
 ) -> None:
     """Without its profile key a send would leave from the Primary Profile, without its user token
     from whoever the provider's token belongs to."""
-    known = found(**{provider: "somebody", f"{provider}_abcdef123456": "another"})
+    known = found(**{provider: "somebody", f"{provider}_{own}": "another"})
     with pytest.raises(CredentialMissingError, match=f"DM_CREDENTIAL_{provider.upper()}_4711$"):
         known.find(None, provider, account_id="4711")
-    # A credential's name that begins like the provider's is not an account's own.
-    known = found(**{provider: "somebody", f"{provider}_shop": "another"})
-    assert token(known.find(None, provider, account_id="4711")) == "somebody"
+
+
+def test_the_file_of_the_provider_s_own_credential_is_no_account_s(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("somebody")
+    assert token(found(x_file=str(file)).find(None, "x", account_id="4711")) == "somebody"
 
 
 def test_an_account_without_an_id_is_told_the_provider_s_variable() -> None:
