@@ -78,7 +78,8 @@ class EventHeader:
     """Headers of `dm.events.v1`, beside what the event itself says."""
 
     RESTORED_FROM = "dm-restored-from"
-    """On a record put back from the archive: `log/partition/offset` it had before."""
+    """On a record put back from the archive: `log/partition/offset` it had before; `events` where
+    only that table had it."""
 
 
 class FailureHeader:

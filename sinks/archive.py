@@ -138,7 +138,8 @@ class Archive:
         self._eraser.note(erasures)
         # This order: the mark is read from event_log, so a record must not be there before it is
         # in `events`. A materialized view would be filled after its source, and a crash between
-        # the two would leave a hole that the mark skips for ever.
+        # the two would leave a hole that the mark skips for ever. What a kill leaves in `events`
+        # alone is read from the log again, or, where the log is forgotten, by unlogged.py.
         for columns, block in zip((EVENTS, EVENT_LOG), blocks, strict=True):
             self._send(columns, block, token)
         self._eraser.carry_out(erasures)

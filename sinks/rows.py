@@ -65,12 +65,12 @@ EVENTS = Columns(
      "platform", "provider", "account_id", "correspondent_id", "command_id", "occurred_at",
      "received_at", "logged_at", "is_backfilled", "is_standby", "is_time_estimated",
      "is_unreadable", "text", "attachments", "origin", "party", "person_id", "emoji",
-     "watermark_at", "correlation_id", "causation_id", "details"),
+     "watermark_at", "correlation_id", "causation_id", "details", "source"),
     ("String", "String", "String", "String", "String", "UInt64", "String",
      "String", "String", "String", "String", "String", _TIME,
      _TIME, _TIME, "Bool", "Bool", "Bool",
      "Bool", "String", "String", "String", "String", "String", "String",
-     _TIME, "String", "String", "String"),
+     _TIME, "String", "String", "String", "String"),
 )  # fmt: skip
 
 FAILURE_LOG = Columns(
@@ -196,6 +196,7 @@ def _event(value: bytes, logged_ms: int) -> tuple[str, Row]:
         event.get("correlationid", ""),
         event.get("causationid", ""),
         orjson.dumps(data).decode() if data else "",
+        event.get("source", ""),
     )
     return event_type, row
 

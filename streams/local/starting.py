@@ -46,7 +46,7 @@ async def prepare(pipeline: Pipeline) -> int:
 
 
 async def _restore(pipeline: Pipeline, archive: Archive) -> int:
-    total = await asyncio.to_thread(archive.count_events)
+    total = await asyncio.to_thread(archive.count_restorable)
     if not total:
         return 0
     began, settings = time.monotonic(), pipeline.settings

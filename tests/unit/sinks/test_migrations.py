@@ -48,6 +48,12 @@ def test_the_writer_fills_columns_that_the_tables_have() -> None:
         for statement in base.statements(VALUES)
         if statement.startswith("CREATE TABLE")
     }
+    for migration in migrations():
+        for statement in migration.statements(VALUES):
+            altered = re.match(r"ALTER TABLE dm\.(\w+)", statement)
+            if altered and altered[1] in tables:
+                added = statement.replace("ADD COLUMN IF NOT EXISTS ", "")
+                tables[altered[1]] += f"\n{added}"
     for columns in (EVENT_LOG, EVENTS, FAILURE_LOG):
         assert len(columns.names) == len(columns.types) == len(set(columns.names))
         for name in columns.names:
