@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """Requests of one key to one profile in a period, at each gateway."""
     api_rate_seconds: int = Field(default=300, ge=1)
     """That period."""
+    api_streams_max: int = Field(default=100, ge=1)
+    """Live streams open at once, at each gateway. Each is a reader of Kafka."""
 
     # Webhooks out
     hook_allow_private: bool = False

@@ -17,6 +17,7 @@ from streams.api import (
     autoresponse,
     conversations,
     history,
+    live,
     openapi,
     profiles,
     sending,
@@ -30,7 +31,7 @@ from streams.api.errors import Problem
 from streams.api.resources import Resources
 from streams.gateway.answers import SECURITY_HEADERS
 
-_PARTS = (autoresponse, sending, history, conversations, social, profiles, webhooks)
+_PARTS = (autoresponse, sending, history, conversations, social, profiles, webhooks, live)
 """/messages/autoresponse stands before /messages/{platform}: the first that matches is taken."""
 
 

@@ -53,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
         422, 422, "The Idempotency-Key was used with another body.", "another Idempotency-Key"
     ),
     "rate_limited": Kind(429, 429, "Too many requests.", "time: Retry-After"),
+    "too_many_streams": Kind(429, 429, "Too many live streams are open.", "closing one"),
     "webhook_address_refused": Kind(
         400, 101, "The webhook's address can't be used.", "another address"
     ),

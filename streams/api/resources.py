@@ -19,6 +19,7 @@ from sinks.reading.asking import ArchiveAway, Asking
 from streams import kafka
 from streams.agents.rules import rules_of
 from streams.api.errors import Problem
+from streams.api.open_streams import OpenStreams
 from streams.api.rates import RateLimiter
 from streams.conversation.rules import Rules
 from streams.gateway.complaints import Complaints
@@ -55,10 +56,12 @@ class Resources:
     now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
     rules: Rules = field(init=False)
+    streams: OpenStreams = field(init=False)
     _log_id: str = ""
 
     def __post_init__(self) -> None:
         self.rules = rules_of(self.settings)
+        self.streams = OpenStreams(self.settings.api_streams_max)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -88,7 +88,12 @@ class Webhooks(ApiModel):
     webhooks: list[Webhook]
 
 
-@router.get("/hook/webhook", summary="The webhooks of a profile", responses=errors("hooks_unknown"))
+@router.get(
+    "/hook/webhook",
+    summary="The webhooks of a profile",
+    response_model_exclude_none=True,
+    responses=errors("hooks_unknown"),
+)
 async def webhooks(caller: Reader) -> Webhooks:
     found = _of(caller)
     newest = found[-1] if found else None
@@ -102,6 +107,7 @@ async def webhooks(caller: Reader) -> Webhooks:
 @router.post(
     "/hook/webhook",
     summary="Register a webhook",
+    response_model_exclude_none=True,
     responses=errors(
         "profile_not_found", "webhook_address_refused", "too_many_webhooks", "hooks_unknown",
         "archive_unavailable",
