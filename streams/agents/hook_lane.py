@@ -109,6 +109,8 @@ class Lane:
     pending: deque[Pending] = field(default_factory=deque)
     delivering: Any = None
     """The task that does, while there is something to deliver."""
+    is_attempting: bool = False
+    """A request is under way."""
     served: int = 0
     """When the reader last read for it; orders those that are behind."""
 

@@ -31,6 +31,8 @@ _KINDS = tuple(kind.encode() for kind in KINDS)
 _IDLE_PROGRESS = 1_000
 """A cursor that only moved past others' events is saved after so many: what a start reads again."""
 _PAUSE_SECONDS = 0.5
+STOP_SECONDS = 1.0
+"""Below the patience of who stops a worker, and of a rebalance."""
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class HookPartition:
     read: Read
     deliver: Deliver
     lanes: dict[str, Lane] = field(default_factory=dict)
+    closing: bool = False
     _by_profile: dict[bytes, list[Lane]] = field(default_factory=lambda: defaultdict(list))
     _taken: int | None = None
     """The offset after the last record of the stream."""
@@ -55,13 +58,18 @@ class HookPartition:
         return self._reading
 
     async def stop(self) -> None:
-        """What is under way is cut, and delivered again by the next owner."""
-        tasks = [lane.delivering for lane in self.lanes.values() if lane.delivering is not None]
+        """No attempt begins any more. Those under way have a moment to end; what is cut then is
+        delivered again by the next owner."""
+        self.closing = True
         if self._reading is not None:
-            tasks.append(self._reading)
+            self._reading.cancel()
+        attempting = [lane.delivering for lane in self.lanes.values() if lane.is_attempting]
+        if attempting:
+            await asyncio.wait(attempting, timeout=STOP_SECONDS)
+        tasks = [lane.delivering for lane in self.lanes.values() if lane.delivering is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *filter(None, [self._reading]), return_exceptions=True)
 
     def adopt(self, hook: HookRecord, cursor: Cursor | None) -> None:
         """A subscription, as it is now. `cursor`: what is durable of it."""
@@ -158,7 +166,7 @@ class HookPartition:
             self._deliver(lane)
 
     def _deliver(self, lane: Lane) -> None:
-        if lane.pending and lane.delivering is None:
+        if lane.pending and lane.delivering is None and not self.closing:
             lane.delivering = asyncio.create_task(self.deliver(self, lane))
 
 

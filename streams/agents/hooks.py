@@ -8,23 +8,21 @@ committed offset holds nothing back, and a dead receiver holds up nobody.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import faust
 import structlog
 
-from schemas.base import to_milliseconds
-from schemas.failures import Failure
-from schemas.hooks import Attempt, HookDelivery, HookRecord
-from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES, HOOKS
+from schemas.hooks import Attempt, HookRecord
+from schemas.topics import EVENTS
 from streams.agents.batches import BatchSchema
-from streams.agents.failing import failure_headers
-from streams.agents.hook_lane import Cursor, Lane, Pending, Schedule, milliseconds
+from streams.agents.hook_lane import Cursor, Lane, Schedule, milliseconds
+from streams.agents.hook_outcomes import HookOutcomes
 from streams.agents.hook_partition import HookPartition, Read
 from streams.agents.outbox import Outbox, partition_of
 from streams.agents.state_table import StateTable
-from streams.hooks.directory import disabled, signing_secrets
+from streams.hooks.directory import signing_secrets
 from streams.hooks.posting import Reply
 from streams.hooks.signing import headers
 from streams.settings import Settings
@@ -67,6 +65,7 @@ class Hooks:
     settings: Settings
     table: StateTable
     outbox: Outbox
+    outcomes: HookOutcomes
     log: str
     schedule: Schedule
     post: Post
@@ -100,8 +99,7 @@ class Hooks:
     async def close(self) -> None:
         """For a rebalance and at the end."""
         partitions, self._partitions = list(self._partitions.values()), {}
-        for partition in partitions:
-            await partition.stop()
+        await asyncio.gather(*(partition.stop() for partition in partitions))
         if self._saving is not None:
             self._saving.cancel()
             await asyncio.gather(self._saving, return_exceptions=True)
@@ -144,9 +142,11 @@ class Hooks:
 
     async def _deliver(self, partition: HookPartition, lane: Lane) -> None:
         try:
-            while lane.pending and lane.hook.is_working:
+            while lane.pending and lane.hook.is_working and not partition.closing:
                 await self._wait_until(lane.cursor.not_before)
+                lane.is_attempting = True
                 await self._attempt(partition, lane)
+                lane.is_attempting = False
                 if lane.is_hungry:
                     partition.wake()
         except asyncio.CancelledError:
@@ -156,6 +156,7 @@ class Hooks:
             raise
         finally:
             lane.delivering = None
+            lane.is_attempting = False
 
     async def _attempt(self, partition: HookPartition, lane: Lane) -> None:
         head, hook, attempt = lane.pending[0], lane.hook, lane.cursor.attempts + 1
@@ -176,11 +177,11 @@ class Hooks:
             outcome: Attempt = "delivered"
         else:
             outcome = self._refused(lane, reply, began)
-        self._tell(head, lane, reply, attempt=attempt, at=at, outcome=outcome)
+        self.outcomes.tell(head, lane, reply, attempt=attempt, at=at, outcome=outcome)
         if outcome in {"given_up", "disabled"}:
-            self._fail(head, lane, outcome, partition.number)
+            self.outcomes.fail(head, lane, outcome, partition.number)
         if outcome == "disabled":
-            self._disable(lane, reply)
+            self.outcomes.disable(lane, reply)
         self._unsaved[hook.hook_id] = (partition.number, lane)
 
     def _refused(self, lane: Lane, reply: Reply, began: int) -> Attempt:
@@ -196,55 +197,6 @@ class Hooks:
             lane.given_up()
             return "given_up"
         return "failed"
-
-    def _tell(
-        self,
-        head: Pending,
-        lane: Lane,
-        reply: Reply,
-        *,
-        attempt: int,
-        at: datetime,
-        outcome: Attempt,
-    ) -> None:
-        waits = lane.cursor.not_before
-        told = HookDelivery(
-            hook_id=lane.hook.hook_id,
-            profileid=lane.hook.profileid,
-            event_id=head.event_id,
-            event_type=head.event_type,
-            attempt=attempt,
-            at=to_milliseconds(at),
-            outcome=outcome,
-            http_status=reply.status,
-            error=reply.error,
-            milliseconds=reply.milliseconds,
-            next_at=_instant(waits) if outcome == "failed" else None,
-        )
-        self.outbox.add(
-            self.settings.topic(HOOK_DELIVERIES),
-            told.profileid.encode(),
-            told.model_dump_json(exclude_none=True).encode(),
-        )
-
-    def _disable(self, lane: Lane, reply: Reply) -> None:
-        why = f"HTTP {reply.status}" if reply.status is not None else reply.error
-        changed = disabled(lane.hook, why, self.clock())
-        lane.hook = changed
-        self.outbox.add(
-            self.settings.topic(HOOKS),
-            changed.hook_id.encode(),
-            changed.model_dump_json(exclude_none=True).encode(),
-        )
-        _log.warning("webhook_disabled", hook_id=changed.hook_id, reason=why)
-
-    def _fail(self, head: Pending, lane: Lane, outcome: Attempt, number: int) -> None:
-        failure = Failure("hook", f"webhook_{outcome}", _SENTENCES[outcome] % lane.hook.hook_id)
-        key = lane.hook.profileid.encode()
-        topic = self.settings.topic(EVENTS)
-        record = _Origin(topic, number, head.offset)
-        written = failure_headers(failure, record, self.log, self.clock())
-        self.outbox.add(self.settings.topic(FAILURES), key, head.value, written)
 
     async def _wait_until(self, instant: int) -> None:
         left = instant - milliseconds(self.clock())
@@ -286,25 +238,3 @@ class Hooks:
         await self.crash(error)
 
     _crashing: "asyncio.Task[None] | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """As much of a record as a failure tells of."""
-
-    topic: str
-    partition: int
-    offset: int
-    headers: tuple[tuple[str, bytes], ...] = ()
-
-
-def _instant(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-_SENTENCES: dict[Attempt, str] = {
-    "given_up": "Webhook %s did not take this event within DM_HOOK_GIVE_UP_HOURS; the next one is"
-    " tried.",
-    "disabled": "Webhook %s took nothing within DM_HOOK_DISABLE_HOURS, or answered 410: it is"
-    " disabled. Register it again (POST /hook/webhook): it goes on with this event.",
-}

@@ -14,6 +14,7 @@ from schemas.hooks import HookRecord
 from schemas.topics import EVENTS
 from streams import kafka
 from streams.agents.hook_lane import Schedule
+from streams.agents.hook_outcomes import HookOutcomes
 from streams.agents.hooks import Hooks, add_hook_agent
 from streams.agents.outbox import Outbox
 from streams.agents.state_table import StateTable
@@ -55,10 +56,12 @@ async def webhooks_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         return list(directory.records.values())
 
     app = make_app(settings, "webhooks", frozenset({settings.topic(EVENTS)}))
+    outbox = Outbox(producer, partitions=settings.partitions)
     hooks = Hooks(
         settings=settings,
         table=StateTable(app, TABLE, partitions=settings.partitions),
-        outbox=Outbox(producer, partitions=settings.partitions),
+        outbox=outbox,
+        outcomes=HookOutcomes(settings, outbox, log, _now),
         log=log,
         schedule=Schedule.of(settings, random.Random()),  # noqa: S311 - spreads waits
         post=poster.post,
