@@ -147,7 +147,7 @@ class Hooks:
                 lane.is_attempting = True
                 await self._attempt(partition, lane)
                 lane.is_attempting = False
-                if lane.is_hungry:
+                if lane.is_hungry and lane.position < partition.end:
                     partition.wake()
         except asyncio.CancelledError:
             raise

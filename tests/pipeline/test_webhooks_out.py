@@ -18,6 +18,8 @@ from schemas.hooks import HookDelivery, HookRecord
 from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES, HOOKS, EventHeader
 from streams import kafka
 from streams.hooks.directory import deleted, new_hook, renewed
+from streams.local.hooks import copy_file, put_back
+from streams.local.keys import write_copy
 from streams.settings import Settings
 from tests.pipeline.running import Running
 from tests.pipeline.subscribers import Subscribers, receiving
@@ -26,6 +28,9 @@ pytestmark = [pytest.mark.pipeline]
 
 MANY = int(os.environ.get("DM_TEST_SUBSCRIBERS", "20"))
 """200 takes about a minute."""
+
+
+SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="
 
 
 def message(profile: str, number: int) -> MessageReceived:
@@ -60,7 +65,7 @@ class Hooked:
             profileid=profile,
             action="messages",
             url=self.receivers.url(name),
-            secret="whsec_MDEyMzQ1Njc4OWFiY2RlZg==",
+            secret=SECRET,
             reference=f"ref-{profile}",
             place=(asyncio.run(kafka.log_id(self.settings)), 0),
             at=datetime.now(UTC),
@@ -198,6 +203,7 @@ def test_each_event_reaches_each_subscriber_in_order_though_a_tenth_fail_and_one
 
 
 def test_kill_9_of_the_worker_loses_nothing_and_keeps_the_order(hooked: Hooked) -> None:
+    """Invariant 9."""
     names = profiles(6)
     for name in names:
         hooked.subscribe(name, name)
@@ -221,6 +227,7 @@ def test_kill_9_of_the_worker_loses_nothing_and_keeps_the_order(hooked: Hooked) 
 def test_a_receiver_that_is_gone_is_disabled_and_goes_on_where_it_stood_when_made_again(
     hooked: Hooked,
 ) -> None:
+    """Invariant 11: the log of the worker names the subscription and nothing else."""
     [shop] = profiles(1)
     hook = hooked.subscribe(shop, "shop")
     hooked.running.start("webhooks")
@@ -241,6 +248,10 @@ def test_a_receiver_that_is_gone_is_disabled_and_goes_on_where_it_stood_when_mad
     hooked.happen(shop, 2)
     time.sleep(1)
     assert hooked.receivers.taken("shop") == ids
+    log = (hooked.running.folder / "webhooks.log").read_text()
+    assert "webhook_disabled" in log
+    for secret in (SECRET, "number 0", hooked.receivers.url("shop")):
+        assert secret not in log
 
 
 def test_a_redirect_is_a_failure_and_is_not_followed(hooked: Hooked) -> None:
@@ -256,3 +267,24 @@ def test_a_redirect_is_a_failure_and_is_not_followed(hooked: Hooked) -> None:
 def _last_of(hooked: Hooked, hook: HookRecord) -> HookRecord:
     found = [HookRecord.model_validate_json(value) for value in hooked.read(HOOKS)]
     return [one for one in found if one.hook_id == hook.hook_id][-1]
+
+
+def test_what_the_embedded_broker_forgets_is_put_back_from_the_copy(hooked: Hooked) -> None:
+    if not hooked.settings.embedded:
+        pytest.skip("a broker of one's own forgets nothing")
+    [shop] = profiles(1)
+    hook = new_hook(
+        profileid=shop, action="messages", url=hooked.receivers.url("shop"), secret=SECRET,
+        reference=shop, place=("the-log-before", 4_711), at=datetime.now(UTC),
+    )  # fmt: skip
+    file = copy_file(hooked.settings)
+    write_copy(file, [hook])
+    assert file.stat().st_mode & 0o077 == 0
+    asyncio.run(put_back(hooked.settings))
+    assert _last_of(hooked, hook) == hook
+    # On the new log everything that was not put back is news.
+    hooked.happen(shop, 3, **{EventHeader.RESTORED_FROM: "the-log-before/0/4708"})
+    ids = hooked.happen(shop, 3)
+    hooked.running.start("webhooks")
+    hooked.taken("shop", ids)
+    assert hooked.receivers.taken("shop") == ids

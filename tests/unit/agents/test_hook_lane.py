@@ -90,7 +90,8 @@ def test_what_is_given_up_leaves_known_that_nothing_is_taken() -> None:
 def test_however_the_log_comes_each_subscription_gets_each_offset_once_and_in_order(  # noqa: C901
     owners: list[str], seed: int
 ) -> None:
-    """The stream in batches, some missed while a line was full; the reader from where it stands;
+    """Invariant 9. The stream in batches, some missed while a line was full; the reader from where
+    it stands;
     receivers of any speed; a subscription that joins in the middle."""
     chance = random.Random(seed)
     log = [record(offset, owner) for offset, owner in enumerate(owners)]
