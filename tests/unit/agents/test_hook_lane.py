@@ -91,8 +91,7 @@ def test_however_the_log_comes_each_subscription_gets_each_offset_once_and_in_or
     owners: list[str], seed: int
 ) -> None:
     """Invariant 9. The stream in batches, some missed while a line was full; the reader from where
-    it stands;
-    receivers of any speed; a subscription that joins in the middle."""
+    it stands; receivers of any speed; a subscription that joins in the middle."""
     chance = random.Random(seed)
     log = [record(offset, owner) for offset, owner in enumerate(owners)]
     start = chance.randint(0, len(log))
