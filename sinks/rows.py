@@ -83,6 +83,16 @@ FAILURE_LOG = Columns(
      "Int64", "String", "String", "Array(Tuple(String, String))"),
 )  # fmt: skip
 
+DELIVERY_LOG = Columns(
+    "delivery_log",
+    ("_log", "_topic", "_partition", "_offset", "profile_id", "hook_id", "event_id", "event_type",
+     "attempt", "outcome", "http_status", "error", "milliseconds", "attempted_at", "next_at",
+     "logged_at"),
+    ("String", "String", "UInt32", "UInt64", "String", "String", "String", "String",
+     "UInt32", "String", "Int32", "String", "UInt64", _TIME, _TIME,
+     _TIME),
+)  # fmt: skip
+
 # What DateTime64(3) can hold: 1900 to 2299.
 _EARLIEST, _LATEST = -2_208_988_800_000, 10_413_791_999_999
 

@@ -13,7 +13,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from sinks.reading.asking import ArchiveAway
-from streams.api import autoresponse, conversations, history, openapi, profiles, sending, social
+from streams.api import (
+    autoresponse,
+    conversations,
+    history,
+    live,
+    openapi,
+    profiles,
+    sending,
+    social,
+    webhooks,
+)
 from streams.api.access import AnyKey
 from streams.api.bounds import Bounded
 from streams.api.documents import errors
@@ -21,7 +31,7 @@ from streams.api.errors import Problem
 from streams.api.resources import Resources
 from streams.gateway.answers import SECURITY_HEADERS
 
-_PARTS = (autoresponse, sending, history, conversations, social, profiles)
+_PARTS = (autoresponse, sending, history, conversations, social, profiles, webhooks, live)
 """/messages/autoresponse stands before /messages/{platform}: the first that matches is taken."""
 
 

@@ -53,6 +53,14 @@ KINDS: Mapping[str, Kind] = {
         422, 422, "The Idempotency-Key was used with another body.", "another Idempotency-Key"
     ),
     "rate_limited": Kind(429, 429, "Too many requests.", "time: Retry-After"),
+    "too_many_streams": Kind(429, 429, "Too many live streams are open.", "closing one"),
+    "webhook_address_refused": Kind(
+        400, 101, "The webhook's address can't be used.", "another address"
+    ),
+    "webhook_not_found": Kind(404, 404, "The profile has no such webhook."),
+    "too_many_webhooks": Kind(
+        409, 409, "The profile has as many webhooks as it may.", "DELETE /hook/webhook"
+    ),
     # Refused by the rules (docs/rules.md), in their order
     "invalid": Kind(400, 101, "The message can't be sent as it is.", "another message"),
     "messaging_inactive": Kind(
@@ -105,6 +113,7 @@ KINDS: Mapping[str, Kind] = {
     "broker_refused": Kind(503, 503, "The broker refused the record.", "its operator"),
     "topic_missing": Kind(503, 503, "A topic does not exist.", "`dmstream topics --create`"),
     "shutting_down": Kind(503, 503, "This gateway is stopping.", "time: Retry-After"),
+    "hooks_unknown": Kind(503, 503, "The webhooks could not be read yet.", "time: Retry-After"),
     "keys_unknown": Kind(503, 503, "The keys could not be read yet.", "time: Retry-After"),
 }
 

@@ -21,6 +21,7 @@ from streams.settings import Settings
 
 HISTORY_GROUP = "dmstream-history"
 DELIVERY_GROUP = "dmstream-delivery"
+WEBHOOKS_GROUP = "dmstream-webhooks"
 OUTBOUND = (OUTBOUND_FACEBOOK, OUTBOUND_INSTAGRAM, OUTBOUND_X)
 
 

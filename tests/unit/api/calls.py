@@ -18,6 +18,7 @@ from streams.api.app import create_api
 from streams.api.rates import RateLimiter
 from streams.api.resources import Resources
 from streams.gateway.keep import Headers
+from streams.hooks.directory import HookDirectory
 from streams.keys import KeyDirectory, make_key
 from streams.outcomes import News, Outcomes
 from streams.settings import Settings
@@ -78,6 +79,9 @@ class Api:
         self.keys = KeyDirectory(self.settings)
         self.keys.is_known = True
         self.key = self.add_key("send", "read", "admin")
+        self.hooks = HookDirectory(self.settings)
+        self.hooks.is_known = True
+        self.hook_broker = RecordingPublisher()
         self.resources = Resources(
             settings=self.settings,
             keys=self.keys,
@@ -85,6 +89,8 @@ class Api:
             outcomes=self.outcomes,
             asking=NoArchive(self.settings),
             rates=RateLimiter(self.settings.api_rate_max, self.settings.api_rate_seconds),
+            hooks=self.hooks,
+            hook_records=self.hook_broker,
             now=lambda: NOW,
         )
         self.app = create_api(self.resources)
