@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from schemas import commands
-from schemas.base import Platform
 from sinks.reading import profiles
 from streams.api import states, waiting
 from streams.api.access import Admin, Caller
@@ -39,7 +38,7 @@ async def link(
     resources = caller.resources
     platform = ours(body.platform)
     if caller.key.profiles:
-        await _check_owner(caller, platform, body.account_id)
+        await _check_owner(caller, body)
     else:
         await resources.caught_up(caller.profile)
     await states.existing(resources.asking, caller.profile, resources.now())
@@ -91,11 +90,12 @@ async def unlink(
     return AccountAnswer(platform=theirs(platform), account_id=found[0].account_id, linked=False)
 
 
-async def _check_owner(caller: Caller, platform: Platform, account_id: str) -> None:
+async def _check_owner(caller: Caller, body: LinkAccount) -> None:
     """The account's webhooks would come to this profile from now on: a key for some profiles may
     not take what is another's. Raises Problem, also where that can't be known now."""
     resources = caller.resources
+    place = (body.provider, ours(body.platform), body.account_id)
     if not await resources.caught_up(None):
         raise Problem("archive_unavailable", retry_after=5)
-    if await profiles.others_with(resources.asking, caller.profile, platform, account_id):
+    if await profiles.others_with(resources.asking, caller.profile, *place):
         raise Problem("account_of_another")
