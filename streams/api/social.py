@@ -25,7 +25,12 @@ _PENDING = pending("Decided later: ask at Location, then make the request again 
     summary="Link an account",
     response_model=AccountAnswer,
     responses=_PENDING
-    | errors("profile_not_found", "account_of_another", "idempotency_key_reused"),
+    | errors(
+        "profile_not_found",
+        "account_of_another",
+        "credential_not_allowed",
+        "idempotency_key_reused",
+    ),
 )
 async def link(
     body: LinkAccount,
@@ -38,6 +43,8 @@ async def link(
     resources = caller.resources
     platform = ours(body.platform)
     if caller.key.profiles:
+        if body.credential is not None:
+            raise Problem("credential_not_allowed")  # it may be another account's: who knows whose
         await _check_owner(caller, body)
     else:
         await resources.caught_up(caller.profile)
