@@ -5,10 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from schemas import commands
+from schemas.events import AccountUnlinked
 from sinks.reading import profiles
 from streams.api import states, waiting
 from streams.api.access import Admin, Caller
-from streams.api.carrying import Asked, Make, carry_out
+from streams.api.carrying import Asked, Step, carry_out, told_before
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
 from streams.api.profile_shapes import AccountAnswer, LinkAccount, UnlinkAccount
@@ -60,7 +61,7 @@ async def link(
         )
 
     asked = Asked(resources, caller.profile, "link", idempotency_key, prefer, body.model_dump())
-    pending_one = await carry_out(asked, make)
+    pending_one = await carry_out(asked, Step(make))
     if pending_one is not None:
         return pending_one
     return AccountAnswer(platform=theirs(platform), account_id=body.account_id, linked=True)
@@ -87,14 +88,16 @@ async def unlink(
         for one in profile.accounts(resources.rules)
         if one.platform == platform and body.account_id in {None, one.account_id}
     ]
-    if not found:
-        raise Problem("account_not_found")
-    wanted: list[Make] = [unlinking(one, None) for one in found]
     asked = Asked(resources, caller.profile, "unlink", idempotency_key, prefer, body.model_dump())
-    pending_one = await carry_out(asked, *wanted)
-    if pending_one is not None:
-        return pending_one
-    return AccountAnswer(platform=theirs(platform), account_id=found[0].account_id, linked=False)
+    done = [one for one in await told_before(asked) if isinstance(one, AccountUnlinked)]
+    account_ids = [*(one.data.account_id for one in done), *(one.account_id for one in found)]
+    if not account_ids:
+        raise Problem("account_not_found")
+    if found:
+        pending_one = await carry_out(asked, *(unlinking(one, None) for one in found))
+        if pending_one is not None:
+            return pending_one
+    return AccountAnswer(platform=theirs(platform), account_id=account_ids[0], linked=False)
 
 
 async def _check_owner(caller: Caller, body: LinkAccount) -> None:

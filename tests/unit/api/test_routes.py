@@ -142,6 +142,19 @@ def test_one_idempotency_key_is_one_command_id_whatever_the_gateway() -> None:
     assert "k" not in (one.correlationid or "").removeprefix("api:")
 
 
+def test_who_does_not_wait_for_a_new_profile_gets_its_key_and_all_that_was_asked() -> None:
+    api = Api()
+    body = {"title": "Shop", "messagingActive": True}
+    reply = api.call("POST", "/profiles", body, prefer="respond-async")
+    assert reply.status == 202
+    register, activate = api.commands
+    assert (register.type, activate.type) == ("RegisterProfile", "ActivateMessaging")
+    content = orjson.loads(reply.body)
+    assert content["profileKey"] == register.profileid == activate.profileid
+    assert content["commandId"] == activate.command_id != register.command_id
+    assert content["outcome"] == "pending"
+
+
 def test_a_key_that_was_used_for_another_body_is_told_by_what_its_events_carry() -> None:
     def decided_before(command: AnyCommand) -> list[Event]:
         earlier = command.model_copy(update={"correlationid": "api:" + "0" * 32})
