@@ -87,6 +87,19 @@ async def of_command(asking: Asking, profileid: str, command_id: str) -> list[Ev
     return _events(rows)
 
 
+async def of_commands(asking: Asking, profileid: str, beginning: str) -> list[Event]:
+    """What was told of the profile itself by commands whose ids begin so."""
+    return _events(
+        await asking.rows(
+            f"SELECT {_COLUMNS} FROM $db.events FINAL WHERE profile_id = {{profile:String}}"
+            " AND conversation_id = '' AND startsWith(causation_id, {beginning:String})"
+            " ORDER BY received_at, logged_at LIMIT 1000",
+            profile=profileid,
+            beginning=beginning,
+        )
+    )
+
+
 def _events(rows: Any) -> list[Event]:
     """Those that can be read: what erasure has blanked may lack what its kind needs."""
     found = []

@@ -39,6 +39,12 @@ KINDS: Mapping[str, Kind] = {
     "unauthorized": Kind(401, 401, "No key that holds: Authorization: Bearer <key>.", "a key"),
     "scope_missing": Kind(403, 403, "The key's scopes do not allow this.", "another key"),
     "profile_not_allowed": Kind(403, 403, "The key is not for this profile.", "another key"),
+    "credential_not_allowed": Kind(
+        403,
+        403,
+        "Only a key for all profiles may name a credential.",
+        "a key for all profiles, or leaving `credential` out",
+    ),
     "not_found": Kind(404, 404, "There is no such route."),
     "profile_not_found": Kind(404, 404, "There is no such profile.", "POST /profiles"),
     "conversation_not_found": Kind(404, 404, "The profile has no such conversation."),

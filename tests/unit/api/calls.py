@@ -40,18 +40,18 @@ class Told(Outcomes):
     """What the worker says of a command is told to those who wait for it."""
 
     settings: Settings
-    waiting: list[News] = field(default_factory=list)
+    waiting: list[tuple[str, News]] = field(default_factory=list)
     trouble: Exception | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.settings)
 
     @asynccontextmanager
-    async def watch(self, *_: str) -> AsyncIterator[News]:
+    async def watch(self, _: str, command_id: str) -> AsyncIterator[News]:
         if self.trouble is not None:
             raise self.trouble
         news: News = asyncio.Queue()
-        self.waiting.append(news)
+        self.waiting.append((command_id, news))
         yield news
 
 
@@ -65,8 +65,9 @@ class Working(RecordingPublisher):
     async def publish(self, key: bytes, value: bytes, headers: Headers) -> None:
         await super().publish(key, value, headers)
         for event in self.worker(parse_command(value)):
-            for news in self.outcomes.waiting if self.outcomes else ():
-                news.put_nowait(event)
+            for command_id, news in self.outcomes.waiting if self.outcomes else ():
+                if command_id == event.causationid:
+                    news.put_nowait(event)
 
 
 class Api:
