@@ -91,7 +91,8 @@ async def of_commands(asking: Asking, profileid: str, beginning: str) -> list[Ev
     """What was told of the profile itself by commands whose ids begin so."""
     return _events(
         await asking.rows(
-            f"SELECT {ATTRIBUTE_COLUMNS} FROM $db.events FINAL WHERE profile_id = {{profile:String}}"
+            f"SELECT {ATTRIBUTE_COLUMNS} FROM $db.events FINAL"
+            " WHERE profile_id = {profile:String}"
             " AND conversation_id = '' AND startsWith(causation_id, {beginning:String})"
             " ORDER BY received_at, logged_at LIMIT 1000",
             profile=profileid,
