@@ -18,10 +18,14 @@ class Model(BaseModel):
 
 
 def to_milliseconds(instant: datetime) -> datetime:
-    """The instant in UTC, cut to whole milliseconds. Raises ValueError without a zone."""
+    """The instant in UTC, cut to whole milliseconds. Raises ValueError without a zone, and where
+    UTC has no such year: 9999-12-31T23:00-02:00."""
     if instant.tzinfo is None:
         raise ValueError("an instant needs a zone")
-    utc = instant.astimezone(UTC)
+    try:
+        utc = instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant must be in the years 1 to 9999 in UTC") from None
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 

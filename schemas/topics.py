@@ -18,6 +18,8 @@ OUTBOUND_DELAYED = "dm.outbound.delayed.v1"
 BACKFILLS = "dm.backfills.v1"
 ACCOUNTS = "dm.accounts.v1"
 KEYS = "dm.keys.v1"
+HOOKS = "dm.hooks.v1"
+HOOK_DELIVERIES = "dm.hook.deliveries.v1"
 FAILURES = "dm.failures.v1"
 
 
@@ -55,6 +57,8 @@ TOPICS: tuple[Topic, ...] = (
     Topic(BACKFILLS, "profile_id", "request for an account's history, JSON", _30_DAYS),
     Topic(ACCOUNTS, "provider:account", "account record, JSON", {"cleanup.policy": "compact"}),
     Topic(KEYS, "key id", "API key without its secret, JSON", {"cleanup.policy": "compact"}),
+    Topic(HOOKS, "subscription id", "webhook subscription, JSON", {"cleanup.policy": "compact"}),
+    Topic(HOOK_DELIVERIES, "profile_id", "attempt to deliver a webhook, JSON", _30_DAYS),
     Topic(FAILURES, "original key", "original bytes", _30_DAYS),
 )
 
@@ -78,7 +82,8 @@ class EventHeader:
     """Headers of `dm.events.v1`, beside what the event itself says."""
 
     RESTORED_FROM = "dm-restored-from"
-    """On a record put back from the archive: `log/partition/offset` it had before."""
+    """On a record put back from the archive: `log/partition/offset` it had before; `events` where
+    only that table had it."""
 
 
 class FailureHeader:

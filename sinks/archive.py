@@ -24,6 +24,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from clickhouse_connect.driver.insert import InsertContext
 from clickhouse_connect.driver.transform import NativeTransform
 
+from sinks.delivery_rows import delivery_columns
 from sinks.erasure import Eraser, Range, erasures_in
 from sinks.errors import (
     ArchiveAhead,
@@ -34,6 +35,7 @@ from sinks.errors import (
     classified,
 )
 from sinks.rows import (
+    DELIVERY_LOG,
     EVENT_LOG,
     EVENTS,
     FAILURE_LOG,
@@ -53,7 +55,12 @@ MAX_SECONDS = 1.0
 
 _LONGEST_WAIT = 30.0
 
-Kind = Literal["events", "failures"]
+Kind = Literal["events", "failures", "deliveries"]
+_TABLES: dict[Kind, str] = {
+    "events": EVENT_LOG.table,
+    "failures": FAILURE_LOG.table,
+    "deliveries": DELIVERY_LOG.table,
+}
 
 
 class Archive:
@@ -74,7 +81,7 @@ class Archive:
         self._eraser = Eraser(client, database)
         self._types = {
             columns.table: [get_from_name(name) for name in columns.types]
-            for columns in (EVENT_LOG, EVENTS, FAILURE_LOG)
+            for columns in (EVENT_LOG, EVENTS, FAILURE_LOG, DELIVERY_LOG)
         }
 
     async def high_water_mark(self, partition: int) -> int | None:
@@ -108,7 +115,7 @@ class Archive:
         return f"{self._log}:{self._topic}:{partition}:{first}-{last}"
 
     def _high_water_mark(self, partition: int) -> int | None:
-        table = "event_log" if self._kind == "events" else "failure_log"
+        table = _TABLES[self._kind]
         try:
             rows = self._client.query(
                 f"SELECT max(_offset), count() FROM {self._database}.{table}"
@@ -124,6 +131,10 @@ class Archive:
     def _insert(self, partition: int, records: Sequence[LogRecord]) -> None:
         token = self.token(partition, records)
         written = Range(self._log, self._topic, partition, records[0].offset, records[-1].offset)
+        if self._kind == "deliveries":
+            deliveries = delivery_columns(self._log, self._topic, records)
+            self._send(DELIVERY_LOG, self._packed(DELIVERY_LOG, deliveries), token)
+            return
         if self._kind == "failures":
             failures = failure_columns(self._log, self._topic, records)
             self._send(FAILURE_LOG, self._packed(FAILURE_LOG, failures), token)
@@ -138,7 +149,8 @@ class Archive:
         self._eraser.note(erasures)
         # This order: the mark is read from event_log, so a record must not be there before it is
         # in `events`. A materialized view would be filled after its source, and a crash between
-        # the two would leave a hole that the mark skips for ever.
+        # the two would leave a hole that the mark skips for ever. What a kill leaves in `events`
+        # alone is read from the log again, or, where the log is forgotten, by unlogged.py.
         for columns, block in zip((EVENTS, EVENT_LOG), blocks, strict=True):
             self._send(columns, block, token)
         self._eraser.carry_out(erasures)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from sinks.unlogged import count_unlogged, read_unlogged
+
 _BLOCK_ROWS = 8192
 _COMPARED_AT_ONCE = 2_000_000
 """Identities held in the server's memory while logs are compared: 16 bytes each and their table."""
@@ -26,11 +28,15 @@ _SETTINGS = {
 }
 
 
+UNLOGGED = "events"
+"""The origin of what only the table `events` had: nobody knows where it stood."""
+
+
 class Archived(NamedTuple):
     key: bytes
     value: bytes
     origin: str
-    """`log/partition/offset`, where it stood: the value of `dm-restored-from`."""
+    """`log/partition/offset`, where it stood, or UNLOGGED: the value of `dm-restored-from`."""
 
 
 def incarnations(client: Client, *, database: str = "dm") -> list[str]:
@@ -43,7 +49,8 @@ def incarnations(client: Client, *, database: str = "dm") -> list[str]:
 
 def read_back(client: Client, *, database: str = "dm") -> Iterator[Archived]:
     """Every event once, in the order of the log: oldest incarnation first, then by partition and
-    offset. So the events of one profile, which share a partition, come in their order.
+    offset. So the events of one profile, which share a partition, come in their order. Last what a
+    kill kept from `event_log`: it was the end of its log.
 
     A stream: nothing is held here but a block, and in the server 16 bytes and their table for each
     event of a partition (to leave out what was told twice). Unreadable records are left out: they
@@ -54,6 +61,16 @@ def read_back(client: Client, *, database: str = "dm") -> Iterator[Archived]:
         for partition in _partitions(client, log, database):
             yield from _partition(client, log, partition, earlier, database)
         earlier.append(log)
+    for key, value in read_unlogged(client, database=database):
+        yield Archived(key, value, UNLOGGED)
+
+
+def count_back(client: Client, *, database: str = "dm") -> int:
+    """How many `read_back` gives. Raises the client's errors."""
+    rows = client.query(
+        f"SELECT uniqExact({_IDENTITY}) FROM {database}.event_log WHERE type != 'unreadable'"
+    ).result_rows
+    return int(rows[0][0]) + count_unlogged(client, database=database)
 
 
 def _partitions(client: Client, log: str, database: str) -> list[int]:

@@ -65,12 +65,12 @@ EVENTS = Columns(
      "platform", "provider", "account_id", "correspondent_id", "command_id", "occurred_at",
      "received_at", "logged_at", "is_backfilled", "is_standby", "is_time_estimated",
      "is_unreadable", "text", "attachments", "origin", "party", "person_id", "emoji",
-     "watermark_at", "correlation_id", "causation_id", "details"),
+     "watermark_at", "correlation_id", "causation_id", "details", "source"),
     ("String", "String", "String", "String", "String", "UInt64", "String",
      "String", "String", "String", "String", "String", _TIME,
      _TIME, _TIME, "Bool", "Bool", "Bool",
      "Bool", "String", "String", "String", "String", "String", "String",
-     _TIME, "String", "String", "String"),
+     _TIME, "String", "String", "String", "String"),
 )  # fmt: skip
 
 FAILURE_LOG = Columns(
@@ -81,6 +81,16 @@ FAILURE_LOG = Columns(
     ("String", "String", "UInt32", "UInt64", "String", "String", "String", "String",
      "String", _TIME, _TIME, "String", "Int32",
      "Int64", "String", "String", "Array(Tuple(String, String))"),
+)  # fmt: skip
+
+DELIVERY_LOG = Columns(
+    "delivery_log",
+    ("_log", "_topic", "_partition", "_offset", "profile_id", "hook_id", "event_id", "event_type",
+     "attempt", "outcome", "http_status", "error", "milliseconds", "attempted_at", "next_at",
+     "logged_at"),
+    ("String", "String", "UInt32", "UInt64", "String", "String", "String", "String",
+     "UInt32", "String", "Int32", "String", "UInt64", _TIME, _TIME,
+     _TIME),
 )  # fmt: skip
 
 # What DateTime64(3) can hold: 1900 to 2299.
@@ -196,6 +206,7 @@ def _event(value: bytes, logged_ms: int) -> tuple[str, Row]:
         event.get("correlationid", ""),
         event.get("causationid", ""),
         orjson.dumps(data).decode() if data else "",
+        event.get("source", ""),
     )
     return event_type, row
 

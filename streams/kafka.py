@@ -65,18 +65,24 @@ def producer(settings: Settings, *, linger_ms: int = 0, **options: Any) -> AIOKa
 
 
 def reader(
-    settings: Settings, *topics: str, from_start: bool = True, group: str | None = None
+    settings: Settings,
+    *topics: str,
+    from_start: bool = True,
+    group: str | None = None,
+    wait_ms: int | None = None,
+    fetch_bytes: int = _MAX_REQUEST_BYTES,
 ) -> AIOKafkaConsumer:
     """A consumer that only reads: nobody's offsets move. With a group it can be asked what that
-    group has committed; it joins the group only if it subscribes, so give no topics then."""
+    group has committed; it joins the group only if it subscribes, so give no topics then.
+    `wait_ms`: how long an empty fetch waits, for who has many readers and some patience."""
     return AIOKafkaConsumer(
         *[settings.topic(name) for name in topics],
         **connection(settings),
         group_id=group,
         auto_offset_reset="earliest" if from_start else "latest",
         enable_auto_commit=False,
-        max_partition_fetch_bytes=_MAX_REQUEST_BYTES,
-        fetch_max_wait_ms=EMBEDDED_FETCH_WAIT_MS if settings.embedded else 500,
+        max_partition_fetch_bytes=fetch_bytes,
+        fetch_max_wait_ms=wait_ms or (EMBEDDED_FETCH_WAIT_MS if settings.embedded else 500),
     )
 
 

@@ -3,8 +3,6 @@
 A key reads `dms_<id>_<secret>`. The id finds the record, the secret's hash decides.
 """
 
-import asyncio
-import contextlib
 import hashlib
 import hmac
 import re
@@ -20,12 +18,11 @@ from schemas.base import to_milliseconds
 from schemas.keys import KeyRecord, Scope
 from schemas.topics import KEYS
 from streams import kafka
-from streams.log_positions import log_ends
+from streams.followed import FollowedTopic
 from streams.settings import Settings
 
 _log = structlog.get_logger()
 
-_RETRY_SECONDS = 1.0
 _FORM = re.compile(r"dms_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _NOBODYS = hashlib.sha256(b"").hexdigest()
 
@@ -116,9 +113,10 @@ class KeyDirectory:
         settings: Settings,
         on_change: Callable[[Iterable[KeyRecord]], None] | None = None,
     ) -> None:
-        self._settings = settings
+        self._topic = FollowedTopic(
+            settings, KEYS, what="API keys", apply=self._apply, changed=self._changed
+        )
         self._on_change = on_change
-        self._following: asyncio.Task[None] | None = None
         self.records: dict[str, KeyRecord] = {}
         self.is_known = False
 
@@ -129,59 +127,14 @@ class KeyDirectory:
 
     async def start(self) -> None:
         """Returns at once."""
-        self._following = asyncio.create_task(self._follow())
+        await self._topic.start()
 
     async def stop(self) -> None:
-        if self._following is not None:
-            self._following.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._following
+        await self._topic.stop()
 
     async def read_all(self) -> AIOKafkaConsumer:
         """Reads the topic up to its end as it was at the call; the consumer goes on from there."""
-        consumer = kafka.reader(self._settings, KEYS)
-        try:
-            await consumer.start()
-            await self._read_to_the_end(consumer)
-        except BaseException:
-            await consumer.stop()
-            raise
-        return consumer
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                consumer = await self.read_all()
-            except Exception as error:  # noqa: BLE001 - said, and tried again
-                _log.warning("API keys can't be read yet", error=type(error).__name__)
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            self.is_known = True
-            self._changed()
-            try:
-                while True:
-                    if await self._read(consumer, timeout_ms=1000):
-                        self._changed()
-            except Exception as error:  # noqa: BLE001 - the same
-                _log.warning("API keys can't be followed", error=type(error).__name__)
-            finally:
-                await consumer.stop()
-
-    async def _read_to_the_end(self, consumer: AIOKafkaConsumer) -> None:
-        partitions = consumer.assignment()
-        if not partitions:
-            topic = self._settings.topic(KEYS)
-            raise LookupError(f"topic {topic} is missing: run `dmstream topics --create`")
-        ends = await log_ends(self._settings, KEYS)
-        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
-            await self._read(consumer, timeout_ms=200)
-
-    async def _read(self, consumer: AIOKafkaConsumer, *, timeout_ms: int) -> bool:
-        found = await consumer.getmany(timeout_ms=timeout_ms)
-        for records in found.values():
-            for record in records:
-                self._apply((record.key or b"").decode(errors="replace"), record.value)
-        return bool(found)
+        return await self._topic.read_all()
 
     def _apply(self, key_id: str, value: bytes | None) -> None:
         try:
@@ -197,6 +150,7 @@ class KeyDirectory:
             self.records[record.key_id] = record
 
     def _changed(self) -> None:
+        self.is_known = True
         if self._on_change is not None:
             self._on_change(self.records.values())
 

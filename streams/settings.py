@@ -87,6 +87,23 @@ class Settings(BaseSettings):
     """Requests of one key to one profile in a period, at each gateway."""
     api_rate_seconds: int = Field(default=300, ge=1)
     """That period."""
+    api_streams_max: int = Field(default=100, ge=1)
+    """Live streams open at once, at each gateway. Each is a reader of Kafka."""
+
+    # Webhooks out
+    hook_allow_private: bool = False
+    """Plain http, and addresses of our own network: for tests on one machine."""
+    hook_timeout_seconds: float = Field(default=15.0, gt=0)
+    """A receiver that has not answered by then failed."""
+    hook_retry_seconds: Annotated[tuple[float, ...], NoDecode] = Field(
+        default=(5, 15, 60, 180, 300, 600, 900, 1500, 3600), min_length=1
+    )
+    """Waits before each further attempt, comma separated; the last one repeats. Spread by a fifth
+    to either side. Nine attempts within the first hour, then one an hour."""
+    hook_give_up_hours: float = Field(default=24.0, gt=0)
+    """An event that was refused for so long is given up, and the next one is tried."""
+    hook_disable_hours: float = Field(default=72.0, gt=0)
+    """A receiver that took nothing for so long is told nothing more until it is registered anew."""
 
     # Dashboard
     dashboard_host: str = "127.0.0.1"
@@ -115,7 +132,12 @@ class Settings(BaseSettings):
     """IANA name; months begin at midnight there."""
 
     @field_validator(
-        "ayrshare_secrets", "meta_app_secrets", "meta_app_ids", "x_consumer_secrets", mode="before"
+        "ayrshare_secrets",
+        "meta_app_secrets",
+        "meta_app_ids",
+        "x_consumer_secrets",
+        "hook_retry_seconds",
+        mode="before",
     )
     @classmethod
     def _split_commas(cls, value: object) -> object:

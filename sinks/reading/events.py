@@ -14,7 +14,7 @@ _MOST_OF_A_KIND = 500
 """Of a conversation, the newest: what holds now is a maximum over them (the core's invariant 5).
 Without a bound a conversation of 100,000 messages would cost seconds."""
 
-_COLUMNS = """
+ATTRIBUTE_COLUMNS = """
     event_id, kind, platform, provider, account_id, correspondent_id, command_id, profile_id,
     conversation_id, message_id, toUnixTimestamp64Milli(occurred_at) AS occurred_ms,
     toUnixTimestamp64Milli(received_at) AS received_ms, is_backfilled, is_standby,
@@ -40,7 +40,8 @@ async def of_profile(
     the month (`2026-10`): what the core's ProfileState is folded from."""
     return _events(
         await asking.rows(
-            f"SELECT {_COLUMNS} FROM $db.events FINAL WHERE profile_id = {{profile:String}}"
+            f"SELECT {ATTRIBUTE_COLUMNS} FROM $db.events FINAL"
+            " WHERE profile_id = {profile:String}"
             " AND (conversation_id = '' OR (message_id = '' AND kind = 'conversation.activated'"
             " AND month >= {month:String})) LIMIT {most:UInt32}",
             profile=profileid,
@@ -54,7 +55,7 @@ async def of_profiles(asking: Asking, profileids: list[str]) -> list[Event]:
     """Everything that happened to these profiles themselves, without their months."""
     return _events(
         await asking.rows(
-            f"SELECT {_COLUMNS} FROM $db.events FINAL"
+            f"SELECT {ATTRIBUTE_COLUMNS} FROM $db.events FINAL"
             " WHERE profile_id IN {profiles:Array(String)} AND conversation_id = ''",
             profiles=profileids,
         )
@@ -65,7 +66,7 @@ async def of_conversation(asking: Asking, profileid: str, conversation: str) -> 
     """What the core's ConversationState is folded from: the newest of each kind."""
     return _events(
         await asking.rows(
-            f"SELECT {_COLUMNS} FROM $db.events FINAL"
+            f"SELECT {ATTRIBUTE_COLUMNS} FROM $db.events FINAL"
             " WHERE profile_id = {profile:String} AND conversation_id = {conversation:String}"
             f" ORDER BY occurred_at DESC, event_id LIMIT {_MOST_OF_A_KIND} BY kind",
             profile=profileid,
@@ -77,7 +78,7 @@ async def of_conversation(asking: Asking, profileid: str, conversation: str) -> 
 async def of_command(asking: Asking, profileid: str, command_id: str) -> list[Event]:
     """What was told of the command, in the order in which it was heard."""
     rows = await asking.rows(
-        f"SELECT {_COLUMNS} FROM $db.events FINAL WHERE profile_id = {{profile:String}}"
+        f"SELECT {ATTRIBUTE_COLUMNS} FROM $db.events FINAL WHERE profile_id = {{profile:String}}"
         " AND (command_id = {command:String} OR (command_id = ''"
         " AND causation_id = {command:String})) ORDER BY received_at, logged_at LIMIT 100",
         profile=profileid,
@@ -86,18 +87,33 @@ async def of_command(asking: Asking, profileid: str, command_id: str) -> list[Ev
     return _events(rows)
 
 
+async def of_commands(asking: Asking, profileid: str, beginning: str) -> list[Event]:
+    """What was told of the profile itself by commands whose ids begin so."""
+    return _events(
+        await asking.rows(
+            f"SELECT {ATTRIBUTE_COLUMNS} FROM $db.events FINAL"
+            " WHERE profile_id = {profile:String}"
+            " AND conversation_id = '' AND startsWith(causation_id, {beginning:String})"
+            " ORDER BY received_at, logged_at LIMIT 1000",
+            profile=profileid,
+            beginning=beginning,
+        )
+    )
+
+
 def _events(rows: Any) -> list[Event]:
     """Those that can be read: what erasure has blanked may lack what its kind needs."""
     found = []
     for row in rows:
         try:
-            found.append(parse_event(orjson.dumps(_attributes(row))))
+            found.append(parse_event(orjson.dumps(attributes(row))))
         except ValidationError:
             continue
     return found
 
 
-def _attributes(row: Row) -> dict[str, Any]:
+def attributes(row: Row) -> dict[str, Any]:
+    """The event as its JSON has it, from a row of ATTRIBUTE_COLUMNS."""
     body: dict[str, Any] = orjson.loads(row["details"]) if row["details"] else {}
     body |= {name: row[name] for name in _SAME if row[name]}
     body |= {key: True for column, key in _FLAGS.items() if row[column]}
@@ -112,7 +128,7 @@ def _attributes(row: Row) -> dict[str, Any]:
         body["watermark_at"] = _instant(row["watermark_ms"])
     return {
         "id": row["event_id"],
-        # Who told of it is not kept in this table; the rules do not ask.
+        # Older rows do not tell who told of it; the rules do not ask.
         "source": "/dmstream/archive",
         "type": f"dm.{row['kind']}.v1",
         "time": _instant(row["occurred_ms"]),

@@ -1,5 +1,7 @@
 """Which profiles there are, and whose an account is."""
 
+import re
+
 from sinks.reading.asking import Asking
 
 
@@ -15,13 +17,31 @@ async def page(asking: Asking, *, limit: int, after: str) -> tuple[list[str], st
     return ids[:limit], ids[limit - 1] if len(ids) > limit else None
 
 
-async def others_with(asking: Asking, profileid: str, platform: str, account_id: str) -> bool:
-    """Whether another profile has, or had, this account."""
+_NAMED = "replaceRegexpAll(upper({}), '[^A-Z0-9]', '_') = {{name:String}}"
+
+
+async def others_with(
+    asking: Asking, profileid: str, provider: str, platform: str, account_id: str
+) -> bool:
+    """Whether what is under this account's name is, or was, another profile's.
+
+    The account directory has one entry for a provider and a reference, whatever the platform, and
+    the reference may be what the provider calls a profile. An account's own credential is found by
+    its id in capitals with `_` for what is no letter or digit. So ids are compared like that, with
+    the provider's accounts of all platforms and with all profiles' references.
+    """
+    account, profile, reference = (
+        _NAMED.format(column)
+        for column in ("account_id", "profile_id", "JSONExtractString(details, 'reference')")
+    )
     rows = await asking.rows(
-        "SELECT 1 FROM $db.events WHERE kind = 'account.linked' AND profile_id != {profile:String}"
-        " AND account_id = {account:String} AND platform = {platform:String} LIMIT 1",
+        "SELECT 1 FROM $db.events WHERE profile_id != {profile:String} AND conversation_id = ''"
+        f" AND ((kind = 'account.linked' AND {account}"
+        " AND (provider = {provider:String} OR platform = {platform:String}))"
+        f" OR (kind = 'profile.registered' AND ({profile} OR {reference}))) LIMIT 1",
         profile=profileid,
-        account=account_id,
+        provider=provider,
         platform=platform,
+        name=re.sub(r"[^A-Z0-9]", "_", account_id.upper()),
     )
     return bool(rows)

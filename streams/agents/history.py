@@ -1,4 +1,5 @@
-"""The history worker's agent: `dm.events.v1` and `dm.failures.v1` into the archive."""
+"""The history worker's agent: `dm.events.v1`, `dm.failures.v1` and what became of webhooks
+into the archive."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,18 +7,20 @@ from typing import Any
 
 import faust
 
-from schemas.topics import EVENTS, FAILURES
+from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES
 from sinks.archive import LogRecord
 from streams.agents.batches import BatchSchema
 from streams.agents.sink_partition import SinkPartition
 from streams.settings import Settings
+
+ARCHIVED = (EVENTS, FAILURES, HOOK_DELIVERIES)
 
 OpenSink = Callable[[str, int], Awaitable[SinkPartition]]
 
 
 def add_history_agent(app: faust.App, settings: Settings, open_sink: OpenSink) -> None:
     """Each partition buffers, cuts and inserts on its own; offsets are acknowledged after that."""
-    names = (settings.topic(EVENTS), settings.topic(FAILURES))
+    names = tuple(settings.topic(name) for name in ARCHIVED)
     topic = app.topic(*names, schema=BatchSchema())
     sinks: dict[tuple[str, int], SinkPartition] = {}
 

@@ -1,5 +1,6 @@
 """The API as an ASGI app: routes, errors in one shape, the document."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -10,18 +11,29 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sinks.reading.asking import ArchiveAway
-from streams.api import autoresponse, conversations, history, openapi, profiles, sending, social
+from streams.api import (
+    autoresponse,
+    conversations,
+    history,
+    live,
+    openapi,
+    profiles,
+    sending,
+    social,
+    webhooks,
+)
 from streams.api.access import AnyKey
 from streams.api.bounds import Bounded
 from streams.api.documents import errors
 from streams.api.errors import Problem
 from streams.api.resources import Resources
 from streams.gateway.answers import SECURITY_HEADERS
+from streams.gateway.errors import log_unexpected
 
-_PARTS = (autoresponse, sending, history, conversations, social, profiles)
+_PARTS = (autoresponse, sending, history, conversations, social, profiles, webhooks, live)
 """/messages/autoresponse stands before /messages/{platform}: the first that matches is taken."""
 
 
@@ -61,7 +73,26 @@ def document_app() -> FastAPI:
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
+    app.add_middleware(_LastDefence)
     return app
+
+
+class _LastDefence:
+    """A bug in one request is answered in the shape of all errors."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            if scope["type"] != "http":
+                raise
+            log_unexpected(scope, error)
+            answer = _answer(Request(scope), Problem("internal_error"))
+            with contextlib.suppress(Exception):  # part of an answer has left: the server ends it
+                await answer(scope, receive, send)
 
 
 async def _document(request: Request, _: AnyKey) -> Response:

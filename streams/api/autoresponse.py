@@ -9,7 +9,7 @@ from schemas.commands import ConfigureAutoResponse
 from schemas.data import AutoResponseConfigured
 from streams.api import states, waiting
 from streams.api.access import Admin, Caller, Reader
-from streams.api.carrying import Asked, carry_out
+from streams.api.carrying import Asked, Step, carry_out
 from streams.api.documents import errors, pending
 from streams.api.shapes import ApiModel, Success
 from streams.conversation import settings
@@ -90,7 +90,7 @@ async def configure(
         resources, caller.profile, "autoresponse", idempotency_key, prefer, body.model_dump()
     )
     pending_one = await carry_out(
-        asked, lambda envelope: ConfigureAutoResponse(**envelope, change=change)
+        asked, Step(lambda envelope: ConfigureAutoResponse(**envelope, change=change))
     )
     if pending_one is not None:
         return pending_one

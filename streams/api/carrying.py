@@ -1,4 +1,4 @@
-"""Several commands of one request, one after another, under one Idempotency-Key."""
+"""The commands of one request, under one Idempotency-Key."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from schemas.commands import AnyCommand
+from schemas.events import Event
 from streams.api import performing, waiting
 from streams.api.resources import Resources
 from streams.api.sending import accepted
@@ -14,6 +15,16 @@ from streams.api.verdicts import answer_of
 
 Make = Callable[[dict[str, Any]], AnyCommand]
 """A command from its envelope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of a request."""
+
+    make: Make
+    part: str = ""
+    """What it does, where the request does more, or has to find out what: a repetition gives it the
+    same id then, though others were done meanwhile. Empty for the one that any such request has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +39,29 @@ class Asked:
     prefer: str | None
     body: Mapping[str, Any]
 
+    def identity(self, part: str = "") -> performing.Identity:
+        return performing.identify(
+            self.profile, self.kind, self.key, self.body, self.resources, part
+        )
 
-async def carry_out(asked: Asked, *commands: Make) -> Response | None:
-    """None once all were decided; else 202 for the first of which nothing was told in time. What
-    comes after that one is not written: the request may be made again with the same key."""
+
+async def told_before(asked: Asked) -> list[Event]:
+    """What the archive has of the request, where its key makes it a repetition. Raises Problem
+    where the key was used with another body."""
+    if asked.key is None:
+        return []
+    return await performing.told_of_request(asked.resources, asked.profile, asked.identity())
+
+
+async def carry_out(asked: Asked, *steps: Step, new_profile: str | None = None) -> Response | None:
+    """None once all were decided; else 202 for the last: they are decided in their order. All are
+    written before the first is waited for, so that nobody has to ask for the rest."""
     seconds = waiting.seconds(asked.prefer, asked.resources.settings)
-    for number, make in enumerate(commands):
-        name = f"{asked.kind}:{number}" if number else asked.kind
-        identity = performing.identify(asked.profile, name, asked.key, asked.body, asked.resources)
-        command = make(identity.envelope(asked.profile, asked.resources))
-        if not await performing.perform(asked.resources, command, identity, seconds):
-            return accepted(answer_of(identity.command_id, ()))
-    return None
+    wanted = []
+    for step in steps:
+        identity = asked.identity(step.part)
+        wanted.append((step.make(identity.envelope(asked.profile, asked.resources)), identity))
+    if all(await performing.perform_all(asked.resources, wanted, seconds)):
+        return None
+    last = answer_of(wanted[-1][1].command_id, ())
+    return accepted(last.model_copy(update={"profile_key": new_profile}))

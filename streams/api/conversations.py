@@ -11,7 +11,7 @@ from schemas.commands import ArchiveConversation, UnarchiveConversation
 from sinks.reading import conversations
 from streams.api import states, waiting
 from streams.api.access import Caller, Reader, Sender
-from streams.api.carrying import Asked, carry_out
+from streams.api.carrying import Asked, Step, carry_out
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
 from streams.api.history import Person, in_utc
@@ -172,7 +172,7 @@ async def archive(
         body.model_dump(),
     )
     pending_one = await carry_out(
-        asked, lambda envelope: kind(**envelope, conversation_id=identifier)
+        asked, Step(lambda envelope: kind(**envelope, conversation_id=identifier))
     )
     return pending_one or PlainAnswer()
 

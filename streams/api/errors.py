@@ -39,6 +39,12 @@ KINDS: Mapping[str, Kind] = {
     "unauthorized": Kind(401, 401, "No key that holds: Authorization: Bearer <key>.", "a key"),
     "scope_missing": Kind(403, 403, "The key's scopes do not allow this.", "another key"),
     "profile_not_allowed": Kind(403, 403, "The key is not for this profile.", "another key"),
+    "credential_not_allowed": Kind(
+        403,
+        403,
+        "Only a key for all profiles may name a credential.",
+        "a key for all profiles, or leaving `credential` out",
+    ),
     "not_found": Kind(404, 404, "There is no such route."),
     "profile_not_found": Kind(404, 404, "There is no such profile.", "POST /profiles"),
     "conversation_not_found": Kind(404, 404, "The profile has no such conversation."),
@@ -53,6 +59,14 @@ KINDS: Mapping[str, Kind] = {
         422, 422, "The Idempotency-Key was used with another body.", "another Idempotency-Key"
     ),
     "rate_limited": Kind(429, 429, "Too many requests.", "time: Retry-After"),
+    "too_many_streams": Kind(429, 429, "Too many live streams are open.", "closing one"),
+    "webhook_address_refused": Kind(
+        400, 101, "The webhook's address can't be used.", "another address"
+    ),
+    "webhook_not_found": Kind(404, 404, "The profile has no such webhook."),
+    "too_many_webhooks": Kind(
+        409, 409, "The profile has as many webhooks as it may.", "DELETE /hook/webhook"
+    ),
     # Refused by the rules (docs/rules.md), in their order
     "invalid": Kind(400, 101, "The message can't be sent as it is.", "another message"),
     "messaging_inactive": Kind(
@@ -105,6 +119,7 @@ KINDS: Mapping[str, Kind] = {
     "broker_refused": Kind(503, 503, "The broker refused the record.", "its operator"),
     "topic_missing": Kind(503, 503, "A topic does not exist.", "`dmstream topics --create`"),
     "shutting_down": Kind(503, 503, "This gateway is stopping.", "time: Retry-After"),
+    "hooks_unknown": Kind(503, 503, "The webhooks could not be read yet.", "time: Retry-After"),
     "keys_unknown": Kind(503, 503, "The keys could not be read yet.", "time: Retry-After"),
 }
 

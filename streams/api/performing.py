@@ -10,8 +10,8 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ from streams.gateway.keep import NotKeptError
 from streams.outcomes import News
 
 _MARK = "api:"
+_PART = "."
+"""Between a request's own id and its part's, in the ids of its further commands."""
 _OWN_ID = re.compile(r"(c([0-9a-f]{12})[0-9a-f]{12})([0-9a-f]{8})")
 _QUIET_SECONDS = 0.5
 """After so long without news a command with a key may be a repetition: its first outcome is looked
@@ -60,10 +62,16 @@ class Identity:
 
 
 def identify(
-    profile: str, kind: str, key: str | None, body: Mapping[str, Any], resources: Resources
+    profile: str,
+    kind: str,
+    key: str | None,
+    body: Mapping[str, Any],
+    resources: Resources,
+    part: str = "",
 ) -> Identity:
-    """The id is the same for the same profile, kind of command and key. The mark is made with the
-    key, which is stored nowhere: nobody can find a text by trying what it might have been."""
+    """The id is the same for the same profile, kind of request, key, and part of the request where
+    it leads to several commands. The mark is made with the key, which is stored nowhere: nobody can
+    find a text by trying what it might have been."""
     if key is None:
         now = int(resources.now().timestamp() * 1000)
         unique = f"c{now:012x}{secrets.token_hex(6)}"
@@ -71,7 +79,16 @@ def identify(
     digest = hashlib.sha256(f"{profile}\x1f{kind}\x1f{key}".encode()).hexdigest()
     content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
     mark = hmac.digest(key.encode(), content, "sha256").hex()
-    return Identity(f"k{digest[:40]}", _MARK + mark[:32])
+    return Identity(f"k{digest[:40]}{_part(part)}", _MARK + mark[:32])
+
+
+async def told_of_request(resources: Resources, profile: str, identity: Identity) -> list[Event]:
+    """What the archive has of all commands of the request that has this identity. Raises Problem
+    where they were of another body, and ArchiveAway."""
+    first, _, _ = identity.command_id.partition(_PART)
+    told = await archived.of_commands(resources.asking, profile, first)
+    check_mark(told, identity)
+    return told
 
 
 def is_young(profile: str, command_id: str, resources: Resources) -> bool:
@@ -88,15 +105,27 @@ async def perform(
 ) -> list[Event]:
     """Writes the command; what was told of it within that time, up to its end. [] where nothing
     was. Raises Problem where it could not be kept, or where its id was used for another body."""
-    async with _watching(resources, command) as news:
-        await _keep(resources, command)
-        told: list[Event] = []
+    (told,) = await perform_all(resources, [(command, identity)], seconds)
+    return told
+
+
+async def perform_all(
+    resources: Resources, steps: Sequence[tuple[AnyCommand, Identity]], seconds: float
+) -> list[list[Event]]:
+    """The same of several commands of one profile: all are kept, in their order, before the first
+    is waited for. The time is that of all together."""
+    told: list[list[Event]] = [[] for _ in steps]
+    async with AsyncExitStack() as watching:
+        news = [await watching.enter_async_context(_watching(resources, one)) for one, _ in steps]
+        for command, _ in steps:
+            await _keep(resources, command)
         try:
             async with asyncio.timeout(seconds):
-                await _listen(resources, command, identity, news, told)
+                for (command, identity), heard, into in zip(steps, news, told, strict=True):
+                    await _listen(resources, command, identity, heard, into)
         except TimeoutError:
             pass
-        return told
+    return told
 
 
 async def _listen(
@@ -152,6 +181,10 @@ async def _keep(resources: Resources, command: AnyCommand) -> None:
         await resources.commands.publish(command.profileid.encode(), command_bytes(command), [])
     except NotKeptError as error:
         raise Problem(error.reason, error.message, retry_after=error.retry_after) from None
+
+
+def _part(name: str) -> str:
+    return _PART + hashlib.sha256(name.encode()).hexdigest()[:16] if name else ""
 
 
 def _check_digits(profile: str, unique: str) -> str:

@@ -65,7 +65,9 @@ class LinkAccount(ApiModel):
         default="ayrshare", description="Whom webhooks come from and sends go to."
     )
     credential: Credential | None = Field(
-        default=None, description="NAME, where the credential is DM_CREDENTIAL_NAME."
+        default=None,
+        description="NAME, where the credential is DM_CREDENTIAL_NAME; only with a key"
+        " for all profiles. Where it is left out: the account's own, else the provider's.",
     )
 
 

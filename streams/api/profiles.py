@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query, Response
 
 from schemas import commands
 from schemas.data import LimitChanged
+from schemas.events import MessagingDeactivated
 from sinks.reading import profiles
 from streams.api import cursors, states, waiting
 from streams.api.access import Admin, AdminOfAll, Caller, Reader
-from streams.api.carrying import Asked, Make, carry_out
+from streams.api.carrying import Asked, Step, carry_out, told_before
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
 from streams.api.profile_shapes import (
@@ -115,15 +116,19 @@ async def create(
 ) -> Response | ProfileAnswer:
     """Keep `profileKey`: it names the profile in the header Profile-Key from now on."""
     profile = _new_profile(caller, idempotency_key)
-    wanted: list[Make] = [
-        lambda envelope: commands.RegisterProfile(
-            **envelope, title=body.title, reference=body.ref_id
+    steps = [
+        Step(
+            lambda envelope: commands.RegisterProfile(
+                **envelope, title=body.title, reference=body.ref_id
+            )
         )
     ]
     if body.messaging_active:
-        wanted.append(lambda envelope: commands.ActivateMessaging(**envelope))
+        steps.append(Step(lambda envelope: commands.ActivateMessaging(**envelope), "messaging"))
     asked = Asked(caller.resources, profile, "create", idempotency_key, prefer, body.model_dump())
-    return await _changed(asked, *wanted)
+    if len(steps) > 1 and idempotency_key is not None:
+        await caller.resources.caught_up(profile)
+    return await _changed(asked, *steps, new_profile=profile)
 
 
 @router.patch(
@@ -144,19 +149,25 @@ async def change(
         raise Problem("invalid_request", "monthZone is not an IANA name, such as Europe/Berlin.")
     await resources.caught_up(caller.profile)
     await states.existing(resources.asking, caller.profile, resources.now())
-    wanted: list[Make] = []
+    steps: list[Step] = []
     if body.title is not None:
-        wanted.append(lambda envelope: commands.RegisterProfile(**envelope, title=body.title))
+        steps.append(
+            Step(lambda envelope: commands.RegisterProfile(**envelope, title=body.title), "title")
+        )
     if body.messaging_active is not None:
         kind = commands.ActivateMessaging if body.messaging_active else commands.DeactivateMessaging
-        wanted.append(lambda envelope: kind(**envelope))
+        steps.append(Step(lambda envelope: kind(**envelope), "messaging"))
     limits = LimitChanged(
         monthly_limit=body.messaging_conversation_monthly_limit, month_zone=body.month_zone
     )
     if limits != LimitChanged():
-        wanted.append(lambda envelope: commands.ChangeLimit(**envelope, change=limits))
+        steps.append(
+            Step(lambda envelope: commands.ChangeLimit(**envelope, change=limits), "limits")
+        )
+    # Its first has the request's own id, whatever it does: another body under the key meets it.
+    steps[0] = Step(steps[0].make)
     asked = Asked(resources, caller.profile, "change", idempotency_key, prefer, body.model_dump())
-    return await _changed(asked, *wanted)
+    return await _changed(asked, *steps)
 
 
 @router.delete(
@@ -174,21 +185,27 @@ async def delete(
     the archive: what happened does not unhappen."""
     resources = caller.resources
     await resources.caught_up(caller.profile)
-    profile = await states.existing(resources.asking, caller.profile, resources.now())
-    wanted: list[Make] = [
+    asked = Asked(resources, caller.profile, "delete", idempotency_key, prefer, {})
+    profile = await states.profile(resources.asking, caller.profile, resources.now())
+    if any(isinstance(one, MessagingDeactivated) for one in await told_before(asked)):
+        return DeletedAnswer(ref_id=profile.reference or profile.id)
+    if not profile.exists:
+        raise Problem("profile_not_found")
+    steps = [
         unlinking(account, "the profile was deleted")
         for account in profile.accounts(resources.rules)
     ]
-    wanted.append(lambda envelope: commands.DeactivateMessaging(**envelope, reason=states.DELETED))
-    asked = Asked(resources, caller.profile, "delete", idempotency_key, prefer, {})
-    pending_one = await carry_out(asked, *wanted)
+    steps.append(
+        Step(lambda envelope: commands.DeactivateMessaging(**envelope, reason=states.DELETED))
+    )
+    pending_one = await carry_out(asked, *steps)
     if pending_one is not None:
         return pending_one
     await resources.caught_up(caller.profile)
     return DeletedAnswer(ref_id=profile.reference or profile.id)
 
 
-def unlinking(account: states.Account, reason: str | None) -> Make:
+def unlinking(account: states.Account, reason: str | None) -> Step:
     def make(envelope: dict[str, Any]) -> commands.AnyCommand:
         return commands.UnlinkAccount(
             **envelope,
@@ -198,7 +215,7 @@ def unlinking(account: states.Account, reason: str | None) -> Make:
             reason=reason,
         )
 
-    return make
+    return Step(make, f"{account.provider}:{account.platform}:{account.account_id}")
 
 
 def _new_profile(caller: Caller, key: str | None) -> str:
@@ -208,8 +225,12 @@ def _new_profile(caller: Caller, key: str | None) -> str:
     return hashlib.sha256(f"{caller.key.key_id}\x1f{key}".encode()).hexdigest()[:32]
 
 
-async def _changed(asked: Asked, *wanted: Make) -> Response | ProfileAnswer:
-    pending_one = await carry_out(asked, *wanted)
+async def _changed(
+    asked: Asked, *steps: Step, new_profile: str | None = None
+) -> Response | ProfileAnswer:
+    if len(steps) > 1:
+        await told_before(asked)  # else the others' ids would be new, though the first one's is not
+    pending_one = await carry_out(asked, *steps, new_profile=new_profile)
     if pending_one is not None:
         return pending_one
     resources = asked.resources

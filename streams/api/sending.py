@@ -1,9 +1,10 @@
 """`POST /messages/{platform}` and `GET /commands/{id}`."""
 
+from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from starlette.responses import JSONResponse
 
 from schemas.base import Instant, to_milliseconds
@@ -46,6 +47,11 @@ class SendRequest(ApiModel):
         default=None, description="Not attempted from then on; 15 minutes where absent."
     )
 
+    @field_validator("expires_at")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        return None if value is None else to_milliseconds(value)
+
     @model_validator(mode="after")
     def _says_whom_and_what(self) -> Self:
         if self.recipient_id is None and self.conversation_id is None:
@@ -84,7 +90,7 @@ async def send(
         text=body.message,
         media_urls=body.media_urls,
         human_agent=body.human_agent,
-        expires_at=to_milliseconds(body.expires_at) if body.expires_at else None,
+        expires_at=body.expires_at,
     )
     seconds = waiting.seconds(prefer, resources.settings)
     told = await performing.perform(resources, command, identity, seconds)

@@ -5,11 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from schemas import commands
-from schemas.base import Platform
+from schemas.events import AccountUnlinked
 from sinks.reading import profiles
 from streams.api import states, waiting
 from streams.api.access import Admin, Caller
-from streams.api.carrying import Asked, Make, carry_out
+from streams.api.carrying import Asked, Step, carry_out, told_before
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
 from streams.api.profile_shapes import AccountAnswer, LinkAccount, UnlinkAccount
@@ -26,7 +26,12 @@ _PENDING = pending("Decided later: ask at Location, then make the request again 
     summary="Link an account",
     response_model=AccountAnswer,
     responses=_PENDING
-    | errors("profile_not_found", "account_of_another", "idempotency_key_reused"),
+    | errors(
+        "profile_not_found",
+        "account_of_another",
+        "credential_not_allowed",
+        "idempotency_key_reused",
+    ),
 )
 async def link(
     body: LinkAccount,
@@ -39,7 +44,9 @@ async def link(
     resources = caller.resources
     platform = ours(body.platform)
     if caller.key.profiles:
-        await _check_owner(caller, platform, body.account_id)
+        if body.credential is not None:
+            raise Problem("credential_not_allowed")  # it may be another account's: who knows whose
+        await _check_owner(caller, body)
     else:
         await resources.caught_up(caller.profile)
     await states.existing(resources.asking, caller.profile, resources.now())
@@ -54,7 +61,7 @@ async def link(
         )
 
     asked = Asked(resources, caller.profile, "link", idempotency_key, prefer, body.model_dump())
-    pending_one = await carry_out(asked, make)
+    pending_one = await carry_out(asked, Step(make))
     if pending_one is not None:
         return pending_one
     return AccountAnswer(platform=theirs(platform), account_id=body.account_id, linked=True)
@@ -81,21 +88,24 @@ async def unlink(
         for one in profile.accounts(resources.rules)
         if one.platform == platform and body.account_id in {None, one.account_id}
     ]
-    if not found:
-        raise Problem("account_not_found")
-    wanted: list[Make] = [unlinking(one, None) for one in found]
     asked = Asked(resources, caller.profile, "unlink", idempotency_key, prefer, body.model_dump())
-    pending_one = await carry_out(asked, *wanted)
-    if pending_one is not None:
-        return pending_one
-    return AccountAnswer(platform=theirs(platform), account_id=found[0].account_id, linked=False)
+    done = [one for one in await told_before(asked) if isinstance(one, AccountUnlinked)]
+    account_ids = [*(one.data.account_id for one in done), *(one.account_id for one in found)]
+    if not account_ids:
+        raise Problem("account_not_found")
+    if found:
+        pending_one = await carry_out(asked, *(unlinking(one, None) for one in found))
+        if pending_one is not None:
+            return pending_one
+    return AccountAnswer(platform=theirs(platform), account_id=account_ids[0], linked=False)
 
 
-async def _check_owner(caller: Caller, platform: Platform, account_id: str) -> None:
+async def _check_owner(caller: Caller, body: LinkAccount) -> None:
     """The account's webhooks would come to this profile from now on: a key for some profiles may
     not take what is another's. Raises Problem, also where that can't be known now."""
     resources = caller.resources
+    place = (body.provider, ours(body.platform), body.account_id)
     if not await resources.caught_up(None):
         raise Problem("archive_unavailable", retry_after=5)
-    if await profiles.others_with(resources.asking, caller.profile, platform, account_id):
+    if await profiles.others_with(resources.asking, caller.profile, *place):
         raise Problem("account_of_another")

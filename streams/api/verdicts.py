@@ -46,6 +46,9 @@ class CommandAnswer(ApiModel):
     platform: str | None = None
     expires_at: Instant | None = None
     opens_at: Instant | None = None
+    profile_key: str | None = Field(
+        default=None, description="In the answer to `POST /profiles`: of the new profile."
+    )
     updated: Instant | None = Field(default=None, description="When the latest of it was heard.")
 
 

@@ -9,6 +9,7 @@ from streams.api.app import create_api
 from streams.api.resources import make_resources
 from streams.gateway.app import Beside
 from streams.gateway.server import GatewayStartError, serve
+from streams.local import hooks
 from streams.local.keys import copy_file, write_copy
 from streams.settings import Settings
 
@@ -29,7 +30,8 @@ def gateway_command(
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     # The embedded broker forgets the keys at exit: a copy of them is kept beside its data.
     keep = partial(write_copy, copy_file(settings)) if settings.embedded else None
-    resources = make_resources(settings, keep)
+    keep_hooks = partial(write_copy, hooks.copy_file(settings)) if settings.embedded else None
+    resources = make_resources(settings, keep, keep_hooks)
     try:
         serve(settings, beside=Beside(create_api(resources), resources.running))
     except GatewayStartError as error:

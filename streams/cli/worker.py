@@ -12,6 +12,7 @@ class WorkerName(StrEnum):
     CONVERSATIONS = "conversations"
     HISTORY = "history"
     DELIVERY = "delivery"
+    WEBHOOKS = "webhooks"
 
 
 def worker_command(
@@ -22,6 +23,7 @@ def worker_command(
     conversations: webhooks to events, events and commands to conversation state.
     history: events and failures into ClickHouse.
     delivery: accepted sends to the platforms.
+    webhooks: events to those who subscribed to them.
 
     Example: dmstream worker conversations
     """
@@ -36,6 +38,10 @@ def worker_command(
         from streams.workers.delivery import delivery_app
 
         run(lambda stack: delivery_app(settings, stack))
+    elif name is WorkerName.WEBHOOKS:
+        from streams.workers.webhooks import webhooks_app
+
+        run(lambda stack: webhooks_app(settings, stack))
     else:
         from streams.workers.history import history_app
 

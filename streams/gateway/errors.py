@@ -47,10 +47,9 @@ async def _unexpected_error(_: Request, __: Exception) -> Response:
     return error_response(500, *_INTERNAL)
 
 
-async def answer_unexpected(scope: Scope, send: Send, error: Exception) -> None:
-    """A bug in one request is answered 500 and logged by class and place: its own text, and the
-    values in its frames, may hold what a correspondent wrote.
-    """
+def log_unexpected(scope: Scope, error: Exception) -> None:
+    """By class and place: its own text, and the values in its frames, may hold what a correspondent
+    wrote."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     _log.error(
         "request failed",
@@ -58,5 +57,10 @@ async def answer_unexpected(scope: Scope, send: Send, error: Exception) -> None:
         error=type(error).__name__,
         place=f"{place.filename}:{place.lineno}",
     )
+
+
+async def answer_unexpected(scope: Scope, send: Send, error: Exception) -> None:
+    """A bug in one request is answered 500 and logged."""
+    log_unexpected(scope, error)
     with contextlib.suppress(Exception):  # part of an answer has left: the server ends it
         await answers.give(send, answers.error(500, *_INTERNAL))

@@ -51,6 +51,10 @@ class Archive:
         sql = f"SELECT uniqExact(event_id) FROM {self.database}.events"  # noqa: S608 - a setting
         return int(self.client.query(sql).result_rows[0][0])
 
+    def count_restorable(self) -> int:
+        """How many `events` gives: an event that was told in several forms counts as often."""
+        return incarnations.count_back(self.client, database=self.database)
+
     def newest_log(self) -> str | None:
         """The log that the archive was last fed from."""
         logs = incarnations.incarnations(self.client, database=self.database)

@@ -21,6 +21,7 @@ from streams.settings import Settings
 
 HISTORY_GROUP = "dmstream-history"
 DELIVERY_GROUP = "dmstream-delivery"
+WEBHOOKS_GROUP = "dmstream-webhooks"
 OUTBOUND = (OUTBOUND_FACEBOOK, OUTBOUND_INSTAGRAM, OUTBOUND_X)
 
 
@@ -36,9 +37,17 @@ class Behind:
     unread: int
     """Webhooks not yet normalised, events not yet folded into state, commands not yet decided,
     and, where asked, sends not yet carried out."""
+    undecided: int
+    """Of these the webhooks and commands: the log alone has them."""
     records: int
     """Of the topics that the archive keeps."""
     unarchived: int
+
+    @property
+    def forgotten(self) -> int:
+        """Records that are lost where the log is. Not in it: events not yet folded, which come back
+        from the archive if they are there, and sends, which have notes or are told as unknown."""
+        return self.undecided + self.unarchived
 
     @property
     def caught_up(self) -> bool:
@@ -59,10 +68,14 @@ async def look(settings: Settings, *, sends: bool = False) -> Behind:
     archived = await committed(settings, HISTORY_GROUP, EVENTS, FAILURES)
     webhooks = await log_ends(settings, WEBHOOKS)
     asked = await log_ends(settings, COMMANDS, *(OUTBOUND if sends else ()))
+    commands = {
+        place: end for place, end in asked.items() if place.topic == settings.topic(COMMANDS)
+    }
     records = await log_ends(settings, EVENTS, FAILURES)
     folded = {place: end for place, end in records.items() if place in read}
     return Behind(
         webhooks=sum(webhooks.values()),
+        undecided=_left(webhooks, read) + _left(commands, read),
         unread=_left(webhooks, read) + _left(asked, read) + _left(folded, read),
         records=sum(records.values()),
         unarchived=_left(records, archived),

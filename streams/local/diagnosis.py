@@ -8,9 +8,14 @@ from typing import Literal
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.topics import COMMANDS, EVENTS, FAILURES, TOPICS, WEBHOOKS
+from schemas.topics import COMMANDS, EVENTS, FAILURES, HOOK_DELIVERIES, TOPICS, WEBHOOKS
 from streams import kafka
-from streams.local.catching_up import DELIVERY_GROUP, HISTORY_GROUP, OUTBOUND
+from streams.local.catching_up import (
+    DELIVERY_GROUP,
+    HISTORY_GROUP,
+    OUTBOUND,
+    WEBHOOKS_GROUP,
+)
 from streams.log_positions import CONVERSATIONS_GROUP, committed, log_ends, partition_counts
 from streams.settings import Settings
 
@@ -25,7 +30,8 @@ to be started again on the embedded broker."""
 _READ_BY = {
     CONVERSATIONS_GROUP: (WEBHOOKS, EVENTS, COMMANDS),
     DELIVERY_GROUP: OUTBOUND,
-    HISTORY_GROUP: (EVENTS, FAILURES),
+    HISTORY_GROUP: (EVENTS, FAILURES, HOOK_DELIVERIES),
+    WEBHOOKS_GROUP: (EVENTS,),
 }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 
+from schemas.base import Model
 from schemas.keys import KeyRecord
 from streams import keys
 from streams.local.credentials import api_key
@@ -23,7 +24,7 @@ def copy_file(settings: Settings) -> Path:
     return settings.data_dir / "keys.json"
 
 
-def write_copy(file: Path, records: Iterable[KeyRecord]) -> None:
+def write_copy(file: Path, records: Iterable[Model]) -> None:
     """Whole or not at all, readable by its owner alone."""
     beside = file.with_suffix(".new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

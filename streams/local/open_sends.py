@@ -28,6 +28,8 @@ class OpenSend:
     accepted: SendAccepted
     attempted: SendAttempted | None = None
     """The last attempt that the log tells of."""
+    logged: bool = True
+    """False where a part of it was lost in a kill: no notes speak of that, so it may have left."""
 
 
 class OpenSends:
@@ -40,7 +42,7 @@ class OpenSends:
         """In the order in which they were accepted."""
         return iter(self._open.values())
 
-    def note(self, value: bytes) -> None:
+    def note(self, value: bytes, *, logged: bool = True) -> None:
         """One event as it stands on the log. Most others cost a search for a few words."""
         if b'"dm.send.' not in value and not (
             b'"dm.message.sent.' in value and b'"command_id"' in value
@@ -51,10 +53,11 @@ class OpenSends:
             return
         name = (event.profileid, event.data.command_id)
         if isinstance(event, SendAccepted):
-            self._open[name] = OpenSend(event)
+            self._open[name] = OpenSend(event, logged=logged)
         elif isinstance(event, SendAttempted):
             if name in self._open:
                 self._open[name].attempted = event
+                self._open[name].logged &= logged
         else:
             # Unknown is an outcome, too: an echo resolves it, nobody sends it again.
             self._open.pop(name, None)

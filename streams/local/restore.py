@@ -18,7 +18,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.topics import ACCOUNTS, EVENTS, EventHeader
-from sinks.incarnations import Archived
+from sinks.incarnations import UNLOGGED, Archived
 from streams import kafka
 from streams.local.accounts import AccountBook
 from streams.local.journal_notes import JournalNotes
@@ -60,7 +60,7 @@ async def restore(
             await _put(producer, topic, partition_of, chunk)
             for event in chunk:
                 book.note(event.value)
-                sends.note(event.value)
+                sends.note(event.value, logged=event.origin != UNLOGGED)
             restored += len(chunk)
             progress(restored)
         for key, record in book.records():

@@ -43,18 +43,19 @@ async def resume(
     now: datetime,
 ) -> Resumed:
     """Call it once the log is back and no worker runs. Returns when all of it is durable."""
-    if known is None:
-        for send in sends:
-            for event in lost(send, now):
-                await producer.send(
-                    settings.topic(EVENTS), event.to_json(), key=event.profileid.encode()
-                )
-        await producer.flush()
-        return Resumed(unknown=sum(1 for _ in sends))
+    in_line = unknown = 0
     for send in sends:
-        await _put_back(settings, producer, send.accepted, known.notes.get(send.accepted.id))
+        if known is not None and send.logged:
+            await _put_back(settings, producer, send.accepted, known.notes.get(send.accepted.id))
+            in_line += 1
+            continue
+        for event in lost(send, now):
+            await producer.send(
+                settings.topic(EVENTS), event.to_json(), key=event.profileid.encode()
+            )
+        unknown += 1
     await producer.flush()
-    return Resumed(in_line=sum(1 for _ in sends))
+    return Resumed(in_line, unknown)
 
 
 def lost(send: OpenSend, now: datetime) -> tuple[Event, ...]:

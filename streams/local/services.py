@@ -20,7 +20,7 @@ BROKER = "broker"
 CLICKHOUSE = "ClickHouse"
 GATEWAY = "gateway"
 SANDBOX = "sandbox"
-WORKERS = ("conversations", "delivery", "history")
+WORKERS = ("conversations", "delivery", "history", "webhooks")
 
 
 def broker(settings: Settings, port: Port) -> Service:

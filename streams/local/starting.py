@@ -6,7 +6,7 @@ import time
 from schemas.topics import Topic
 from streams import kafka
 from streams.agents.journal import CHANGELOG
-from streams.local import journal_notes, keys, preflight, services
+from streams.local import hooks, journal_notes, keys, preflight, services
 from streams.local.archive import Archive
 from streams.local.pipeline import Pipeline
 from streams.local.restore import restore
@@ -40,13 +40,14 @@ async def prepare(pipeline: Pipeline) -> int:
     what = f"{applied} migrations applied, {len(made)} topics made"
     pipeline.screen.done("tables and topics", what, time.monotonic() - began)
     pipeline.api_key = await keys.put_back(pipeline.settings)
+    await hooks.put_back(pipeline.settings)
     if not pipeline.settings.embedded:
         return 0
     return await _restore(pipeline, archive)
 
 
 async def _restore(pipeline: Pipeline, archive: Archive) -> int:
-    total = await asyncio.to_thread(archive.count_events)
+    total = await asyncio.to_thread(archive.count_restorable)
     if not total:
         return 0
     began, settings = time.monotonic(), pipeline.settings

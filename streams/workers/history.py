@@ -10,7 +10,7 @@ import faust
 import structlog
 from aiokafka import TopicPartition
 
-from schemas.topics import EVENTS, FAILURES
+from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES
 from sinks import facts
 from sinks.archive import Archive, LogRecord, insert_until_acknowledged, refuse_if_ahead
 from sinks.clickhouse import connect, connect_with
@@ -38,11 +38,15 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     )
     stack.callback(client.close)
     events, failures = settings.topic(EVENTS), settings.topic(FAILURES)
+    deliveries = settings.topic(HOOK_DELIVERIES)
     database = settings.clickhouse_database
     archives = {
         events: Archive(client, log=incarnation, topic=events, database=database),
         failures: Archive(
             client, log=incarnation, topic=failures, kind="failures", database=database
+        ),
+        deliveries: Archive(
+            client, log=incarnation, topic=deliveries, kind="deliveries", database=database
         ),
     }
     app = make_app(settings, "history", frozenset(archives))

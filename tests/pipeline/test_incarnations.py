@@ -2,16 +2,32 @@
 
 import asyncio
 import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from schemas import data
+from schemas.events import Event, MessagingActivated, ProfileRegistered, parse_event
 from schemas.topics import EventHeader
 from sinks import completeness
 from sinks.archive import Archive, LogRecord
-from sinks.incarnations import Archived, drop_superseded, incarnations, read_back
+from sinks.incarnations import (
+    UNLOGGED,
+    Archived,
+    count_back,
+    drop_superseded,
+    incarnations,
+    read_back,
+)
+from sinks.rows import Columns
+from streams.agents import send_events
+from streams.agents.outgoing import Outgoing
+from streams.providers.protocol import Sent
 from tests.conftest import ClickHouse
 from tests.pipeline.test_archive import record
+from tests.unit.agents import sends
 
 pytestmark = pytest.mark.pipeline
 
@@ -122,3 +138,86 @@ def test_a_long_log_is_read_as_a_stream(client: Client, database: str) -> None:
     stream = read_back(client, database=database)
     offsets = [int(origin.rpartition("/")[2]) for _, _, origin in stream]
     assert offsets == list(range(60_000))
+
+
+def store_in_events_alone(
+    client: Client, database: str, partition: int, records: list[LogRecord]
+) -> None:
+    """What a kill between the writer's two inserts leaves."""
+
+    class KilledError(Exception):
+        pass
+
+    class Dying(Archive):
+        def _send(self, columns: Columns, block: bytes, token: str) -> None:
+            if columns.table == "event_log":
+                raise KilledError
+            super()._send(columns, block, token)
+
+    archive = Dying(client, log="killed", topic="dm.events.v1", database=database)
+    with pytest.raises(KilledError):
+        asyncio.run(archive.insert(partition, records))
+
+
+def told(events: Iterable[Event]) -> list[LogRecord]:
+    return [
+        LogRecord(0, n, 1_700_000_000_000 + n, e.profileid.encode(), e.to_json(), ())
+        for n, e in enumerate(events)
+    ]
+
+
+def test_what_a_kill_kept_from_the_log_comes_back_last_and_as_it_was(
+    client: Client, database: str
+) -> None:
+    """Invariant 6: the row of an accepted send is not left without a record for ever."""
+    at = datetime(2026, 11, 22, 14, 33, 7, 120_000, tzinfo=UTC)
+    accepted = sends.accepted("a", media_urls=("https://example.org/1.png",))
+    attempted = send_events.attempted(Outgoing(accepted, 0, 0, attempts=1), at)
+    (sent,) = send_events.sent(Outgoing(accepted, 0, 0, attempts=1), Sent(("m",), "p"), at)
+    registered = ProfileRegistered(
+        id="r", source="/dmstream/commands/shop", time=at, receivedat=at, profileid="shop",
+        causationid="c", data=data.ProfileRegistered(reference="ref"),
+    )  # fmt: skip
+    switched = MessagingActivated(
+        id="s", source="/dmstream/commands/shop", time=at, receivedat=at, profileid="shop",
+        platform="x", data=data.MessagingSwitched(),
+    )  # fmt: skip
+    echo = sent.model_copy(update={"data": sent.data.model_copy(update={"command_id": None})})
+    lost: list[Event] = [registered, switched, accepted, attempted, sent]
+    # The echo was logged: the answer to the send is of the same id, and names the command.
+    store(client, database, "killed", 0, [record(0), moved(told([echo])[0], 0, 1)])
+    store_in_events_alone(client, database, 0, told(lost))
+
+    back = list(read_back(client, database=database))
+    assert [origin for _, _, origin in back[2:]] == [UNLOGGED] * len(lost)
+    assert [parse_event(value) for _, value, _ in back[2:]] == lost
+    assert [key for key, _, _ in back[2:]] == [event.profileid.encode() for event in lost]
+    assert count_back(client, database=database) == len(back)
+
+    views = f"SELECT * FROM {database}_analytics.messages ORDER BY message_id"
+    before = client.query(views).result_rows
+    store(client, database, "next", 0, restored(back))
+    again = list(read_back(client, database=database))
+    assert {origin.partition("/")[0] for _, _, origin in again} == {"killed", "next"}
+    assert drop_superseded(client, "next", database=database) == ["killed"]
+    again = list(read_back(client, database=database))
+    assert [value for _, value, _ in again] == [value for _, value, _ in back]
+    assert client.query(views).result_rows == before
+
+
+def test_a_kill_in_the_very_first_insert_loses_nothing(client: Client, database: str) -> None:
+    store_in_events_alone(client, database, 0, [record(0), record(1)])
+    back = list(read_back(client, database=database))
+    assert [parse_event(value) for _, value, _ in back] == [
+        parse_event(record(n).value or b"") for n in (0, 1)
+    ]
+    assert count_back(client, database=database) == 2
+
+
+def test_the_count_is_of_what_comes_back_not_of_ids(client: Client, database: str) -> None:
+    """One id in two forms comes back twice; one form on two logs comes back once."""
+    one, other = record(0), record(0, text="another copy")
+    store(client, database, "first", 0, [moved(one, 0, 0), moved(other, 0, 1)])
+    store(client, database, "second", 0, [moved(one, 0, 0), moved(record(1), 0, 1)])
+    assert len(list(read_back(client, database=database))) == 3
+    assert count_back(client, database=database) == 3

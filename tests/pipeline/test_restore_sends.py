@@ -13,7 +13,7 @@ from schemas.base import to_milliseconds
 from schemas.events import Event, SendAccepted
 from schemas.ids import profile_event_id
 from schemas.topics import OUTBOUND_FACEBOOK
-from sinks.incarnations import Archived
+from sinks.incarnations import UNLOGGED, Archived
 from streams import kafka
 from streams.agents import send_events
 from streams.agents.outgoing import Outgoing
@@ -159,6 +159,26 @@ def test_after_a_kill_no_open_send_leaves_and_each_is_unknown_once(talk: Talk) -
         told = kinds(talk, send.data.command_id)
         assert told == ["dm.send.accepted", "dm.send.attempted", "dm.send.unknown"]
         assert attempts(talk, send.data.correspondent_id) == 0
+
+
+def test_notes_say_nothing_of_a_send_that_an_earlier_kill_kept_from_the_log(
+    settings: Settings,
+) -> None:
+    """Invariant 8: its row is in `events` alone, so nobody knows whether it had left."""
+    begun, late = accepted("begun", digits()), accepted("late", digits())
+    attempt = send_events.attempted(Outgoing(late, 0, 0, attempts=1), late.time)
+    told = [(begun, UNLOGGED), (late, f"{LOG}/0/0"), (attempt, UNLOGGED)]
+    archived = [Archived(e.profileid.encode(), e.to_json(), origin) for e, origin in told]
+
+    async def scenario() -> Restored:
+        await kafka.ensure_topics(settings, (JOURNAL,))
+        found = await restore(
+            settings, archived, progress=lambda _: None, known=JournalNotes(LOG, {})
+        )
+        assert not any((await log_ends(settings, OUTBOUND_FACEBOOK)).values())
+        return found
+
+    assert asyncio.run(scenario()) == Restored(3, Resumed(unknown=2))
 
 
 def test_the_notes_that_are_kept_are_those_of_sends_that_have_not_ended(talk: Talk) -> None:

@@ -22,7 +22,15 @@ def address(variable: str) -> str:
 
 
 def test_our_services_are_those_of_the_pipeline() -> None:
-    assert set(OURS) == {"topics", "migrate", "gateway", "conversations", "history", "delivery"}
+    assert set(OURS) == {
+        "topics",
+        "migrate",
+        "gateway",
+        "conversations",
+        "history",
+        "delivery",
+        "webhooks",
+    }
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
@@ -40,7 +48,7 @@ def test_every_command_is_one_of_the_command_line(name: str) -> None:
     known.make_context(command, list(rest))
 
 
-@pytest.mark.parametrize("name", ["gateway", "conversations", "history", "delivery"])
+@pytest.mark.parametrize("name", ["gateway", "conversations", "history", "delivery", "webhooks"])
 def test_what_runs_waits_for_topics_and_tables(name: str) -> None:
     waits = OURS[name]["depends_on"]
     done = {"condition": "service_completed_successfully"}

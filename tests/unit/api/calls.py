@@ -18,6 +18,7 @@ from streams.api.app import create_api
 from streams.api.rates import RateLimiter
 from streams.api.resources import Resources
 from streams.gateway.keep import Headers
+from streams.hooks.directory import HookDirectory
 from streams.keys import KeyDirectory, make_key
 from streams.outcomes import News, Outcomes
 from streams.settings import Settings
@@ -39,18 +40,18 @@ class Told(Outcomes):
     """What the worker says of a command is told to those who wait for it."""
 
     settings: Settings
-    waiting: list[News] = field(default_factory=list)
+    waiting: list[tuple[str, News]] = field(default_factory=list)
     trouble: Exception | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.settings)
 
     @asynccontextmanager
-    async def watch(self, *_: str) -> AsyncIterator[News]:
+    async def watch(self, _: str, command_id: str) -> AsyncIterator[News]:
         if self.trouble is not None:
             raise self.trouble
         news: News = asyncio.Queue()
-        self.waiting.append(news)
+        self.waiting.append((command_id, news))
         yield news
 
 
@@ -64,8 +65,9 @@ class Working(RecordingPublisher):
     async def publish(self, key: bytes, value: bytes, headers: Headers) -> None:
         await super().publish(key, value, headers)
         for event in self.worker(parse_command(value)):
-            for news in self.outcomes.waiting if self.outcomes else ():
-                news.put_nowait(event)
+            for command_id, news in self.outcomes.waiting if self.outcomes else ():
+                if command_id == event.causationid:
+                    news.put_nowait(event)
 
 
 class Api:
@@ -78,6 +80,9 @@ class Api:
         self.keys = KeyDirectory(self.settings)
         self.keys.is_known = True
         self.key = self.add_key("send", "read", "admin")
+        self.hooks = HookDirectory(self.settings)
+        self.hooks.is_known = True
+        self.hook_broker = RecordingPublisher()
         self.resources = Resources(
             settings=self.settings,
             keys=self.keys,
@@ -85,6 +90,8 @@ class Api:
             outcomes=self.outcomes,
             asking=NoArchive(self.settings),
             rates=RateLimiter(self.settings.api_rate_max, self.settings.api_rate_seconds),
+            hooks=self.hooks,
+            hook_records=self.hook_broker,
             now=lambda: NOW,
         )
         self.app = create_api(self.resources)

@@ -1,10 +1,12 @@
 """The routes in process: what is let through, what is written, what is answered."""
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
 import pytest
+import structlog
 from aiokafka.errors import KafkaConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,6 +142,19 @@ def test_one_idempotency_key_is_one_command_id_whatever_the_gateway() -> None:
     assert "k" not in (one.correlationid or "").removeprefix("api:")
 
 
+def test_who_does_not_wait_for_a_new_profile_gets_its_key_and_all_that_was_asked() -> None:
+    api = Api()
+    body = {"title": "Shop", "messagingActive": True}
+    reply = api.call("POST", "/profiles", body, prefer="respond-async")
+    assert reply.status == 202
+    register, activate = api.commands
+    assert (register.type, activate.type) == ("RegisterProfile", "ActivateMessaging")
+    content = orjson.loads(reply.body)
+    assert content["profileKey"] == register.profileid == activate.profileid
+    assert content["commandId"] == activate.command_id != register.command_id
+    assert content["outcome"] == "pending"
+
+
 def test_a_key_that_was_used_for_another_body_is_told_by_what_its_events_carry() -> None:
     def decided_before(command: AnyCommand) -> list[Event]:
         earlier = command.model_copy(update={"correlationid": "api:" + "0" * 32})
@@ -203,6 +218,49 @@ def test_whatever_the_body_is_it_is_refused_or_one_command_of_the_contract(
     reply = api.call("POST", "/messages/facebook", content, prefer="wait=0")
     assert reply.status in {202, 400}, reply.body
     assert len(api.commands) == (1 if reply.status == 202 else 0)
+
+
+@pytest.mark.parametrize(
+    "instant", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+23:00", "0001-01-01T00:00:00Z"]
+)
+def test_an_instant_of_no_year_of_utc_is_refused(instant: str) -> None:
+    api = Api()
+    reply = api.call("POST", "/messages/facebook", {**GOOD, "expiresAt": instant}, prefer="wait=0")
+    if instant.endswith("Z"):
+        assert reply.status == 202
+    else:
+        assert "expiresAt" in error(reply, 400, "invalid_request")["message"]
+        assert api.commands == []
+
+
+def test_a_failure_that_nobody_thought_of_has_the_shape_of_all_errors() -> None:
+    """Invariant 11: what the exception says may be a text."""
+
+    def breaks(command: AnyCommand) -> list[Event]:
+        raise RuntimeError(command.model_dump_json())
+
+    api = Api(breaks)
+    beside = Beside(api.app, nullcontext)
+    api.app = create_app(settings_for_tests(), RecordingPublisher(), beside=beside)
+    with structlog.testing.capture_logs() as logs:
+        reply = api.call("POST", "/messages/facebook", GOOD)
+    content = error(reply, 500, "internal_error")
+    assert content["code"] == 500
+    assert content["message"]
+    assert [entry["error"] for entry in logs] == ["RuntimeError"]
+    assert GOOD["message"] not in str(logs)
+
+
+def test_a_key_for_one_profile_names_no_credential() -> None:
+    """It may be another's: sends would go out in its name."""
+    api = Api()
+    body = {"platform": "facebook", "accountId": "1", "provider": "meta", "credential": "OTHER"}
+    key = api.add_key("admin", profiles=("shop",))
+    reply = api.call("POST", "/profiles/social", body, key=key)
+    assert error(reply, 403, "credential_not_allowed")["code"] == 403
+    assert api.commands == []
+    anyone = api.call("POST", "/profiles/social", body)
+    error(anyone, 503, "archive_unavailable")  # it came further
 
 
 @given(content=st.binary(max_size=200))

@@ -20,7 +20,7 @@ def looks(*seen: Behind) -> Callable[[], Awaitable[Behind]]:
 
 
 def behind(unread: int, unarchived: int, records: int = 10) -> Behind:
-    return Behind(webhooks=10, unread=unread, records=records, unarchived=unarchived)
+    return Behind(webhooks=10, unread=unread, undecided=0, records=records, unarchived=unarchived)
 
 
 def caught_up(look: Callable[[], Awaitable[Behind]], into: list[tuple[int, int]]) -> Behind:

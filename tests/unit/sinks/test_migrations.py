@@ -4,7 +4,7 @@ import re
 
 from schemas.events import event_json_schema
 from sinks.migrate import Migration, business_defaults, migrations
-from sinks.rows import EVENT_LOG, EVENTS, FAILURE_LOG
+from sinks.rows import DELIVERY_LOG, EVENT_LOG, EVENTS, FAILURE_LOG
 from streams.settings import Settings
 
 VALUES = {"database": "dm", "analytics": "dm_analytics", "on_cluster": "", "replicated": ""}
@@ -42,13 +42,19 @@ def test_every_table_and_view_takes_a_cluster() -> None:
 
 
 def test_the_writer_fills_columns_that_the_tables_have() -> None:
-    [base] = [migration for migration in migrations() if migration.name == "0001_base_tables"]
     tables = {
         re.search(r"EXISTS dm\.(\w+)", statement)[1]: statement  # type: ignore[index]
-        for statement in base.statements(VALUES)
+        for migration in migrations()
+        for statement in migration.statements(VALUES)
         if statement.startswith("CREATE TABLE")
     }
-    for columns in (EVENT_LOG, EVENTS, FAILURE_LOG):
+    for migration in migrations():
+        for statement in migration.statements(VALUES):
+            altered = re.match(r"ALTER TABLE dm\.(\w+)", statement)
+            if altered and altered[1] in tables:
+                added = statement.replace("ADD COLUMN IF NOT EXISTS ", "")
+                tables[altered[1]] += f"\n{added}"
+    for columns in (EVENT_LOG, EVENTS, FAILURE_LOG, DELIVERY_LOG):
         assert len(columns.names) == len(columns.types) == len(set(columns.names))
         for name in columns.names:
             assert re.search(rf"^    {name} ", tables[columns.table], re.MULTILINE), (

@@ -1,0 +1,1 @@
+"""Webhooks out: subscriptions, payloads in Ayrshare's flat form, signatures, and the request."""

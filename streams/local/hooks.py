@@ -1,0 +1,31 @@
+"""Webhook subscriptions on one machine: as of keys, the data folder keeps what the embedded
+broker forgets. The copy holds their secrets: it is readable by its owner alone."""
+
+from pathlib import Path
+
+import orjson
+
+from schemas.hooks import HookRecord
+from schemas.topics import HOOKS
+from streams import kafka
+from streams.settings import Settings
+
+
+def copy_file(settings: Settings) -> Path:
+    return settings.data_dir / "hooks.json"
+
+
+async def put_back(settings: Settings) -> None:
+    """Writes the subscriptions of the last start to the topic."""
+    file = copy_file(settings)
+    if not settings.embedded or not file.exists():
+        return
+    found = [HookRecord.model_validate(value) for value in orjson.loads(file.read_bytes())]
+    producer = kafka.producer(settings)
+    await producer.start()
+    try:
+        for hook in found:
+            value = hook.model_dump_json(exclude_none=True).encode()
+            await producer.send_and_wait(settings.topic(HOOKS), value, key=hook.hook_id.encode())
+    finally:
+        await producer.stop()

@@ -1,0 +1,60 @@
+"""Addresses of the public internet, told from those of our own network.
+
+Whoever names an address that we shall open must not reach what only we can reach: our machine, our
+network, a cloud's metadata service.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+_LOOK_UP_SECONDS = 2.0
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INSIDE = (".localhost", ".local", ".internal")
+
+
+async def why_not(url: str, schemes: frozenset[str]) -> str | None:
+    """What is wrong with a web address that should be public, in words that do not repeat it; None
+    where nothing is. A name that leads nowhere is let pass: nobody can fetch from it."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return _is_none(schemes)
+    if parts.scheme not in schemes or not host:
+        return _is_none(schemes)
+    if parts.username is not None:
+        return "has a user name in it"
+    if host == "localhost" or host.endswith(_INSIDE):
+        return "is not on the public internet"
+    try:
+        found = await addresses_of(host)
+    except OSError:
+        return None
+    return None if all(map(is_public, found)) else "is not on the public internet"
+
+
+async def addresses_of(host: str, port: int | None = None) -> list[str]:
+    """All that the name leads to. Raises OSError where it can't be looked up in time."""
+    try:
+        async with asyncio.timeout(_LOOK_UP_SECONDS):
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+    except (UnicodeError, TimeoutError) as error:
+        raise OSError("the name can't be looked up") from error
+    return [str(entry[4][0]) for entry in found]
+
+
+def is_public(address: str) -> bool:
+    """Of an IP address as text. One that carries another within is as public as that one."""
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    if found in _NAT64:
+        mapped = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
+    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+
+
+def _is_none(schemes: frozenset[str]) -> str:
+    return f"is not an {' or '.join(sorted(schemes))} address"
