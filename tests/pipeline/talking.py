@@ -82,7 +82,7 @@ class Log:
     def wait_for(
         self, wanted: Callable[[events.Event], bool], seconds: float = 30.0, what: str = "event"
     ) -> events.Event:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + 3 * seconds  # see Running.wait
         while True:
             for event in list(self.seen):
                 if wanted(event):
