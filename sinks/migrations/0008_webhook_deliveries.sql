@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS ${database}.delivery_log ${on_cluster}
     error String COMMENT 'Why nothing came, in our words',
     milliseconds UInt64 COMMENT 'From connecting to the answer',
     attempted_at DateTime64(3, 'UTC') COMMENT 'UTC',
-    next_at DateTime64(3, 'UTC') COMMENT 'When it is tried again; 1970 where it is not',
+    next_at DateTime64(3, 'UTC') COMMENT 'When it is tried again, UTC; 1970 where it is not',
     logged_at DateTime64(3, 'UTC') COMMENT 'Kafka''s timestamp; UTC',
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') COMMENT 'When it came here; UTC'
 )
@@ -37,7 +37,7 @@ CREATE OR REPLACE VIEW ${analytics}.webhook_deliveries ${on_cluster}
     http_status Int32 COMMENT 'The receiver''s HTTP status; 0 where it did not answer',
     error String COMMENT 'Why it did not answer; empty where it did',
     milliseconds UInt64 COMMENT 'How long the attempt took, ms',
-    next_at DateTime64(3, 'UTC') COMMENT 'When it is tried again; 1970 where it is not'
+    next_at DateTime64(3, 'UTC') COMMENT 'When it is tried again, UTC; 1970 where it is not'
 )
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
