@@ -4,7 +4,6 @@ Each process that needs it reads the whole topic at its start and follows it fro
 a Faust GlobalTable, since the gateway (no Faust) needs the same (docs/decisions).
 """
 
-import asyncio
 from collections import defaultdict
 
 import structlog
@@ -13,8 +12,7 @@ from pydantic import ValidationError
 from schemas.accounts import AccountRecord
 from schemas.base import Provider
 from schemas.topics import ACCOUNTS
-from streams import kafka
-from streams.log_positions import log_ends
+from streams.followed import FollowedTopic
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -24,12 +22,12 @@ class AccountDirectory:
     """Start it, then ask it by keys as `schemas.accounts.account_key` makes them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
         self._records: dict[str, AccountRecord] = {}
         self._references: dict[tuple[Provider, str], set[str]] = defaultdict(set)
         """By provider and profile."""
-        self._consumer = kafka.reader(settings, ACCOUNTS)
-        self._following: asyncio.Task[None] | None = None
+        self._topic = FollowedTopic(
+            settings, ACCOUNTS, what="accounts", apply=self._apply, changed=lambda: None
+        )
 
     def get(self, key: str) -> AccountRecord | None:
         return self._records.get(key)
@@ -51,30 +49,12 @@ class AccountDirectory:
             self._references[record.provider, record.profileid].discard(record.reference)
 
     async def start(self) -> None:
-        """Returns once everything written before the call is known."""
-        await self._consumer.start()
-        partitions = self._consumer.assignment()
-        if not partitions:
-            topic = self._settings.topic(ACCOUNTS)
-            raise LookupError(f"topic {topic} is missing: run `dmstream topics --create`")
-        ends = await log_ends(self._settings, ACCOUNTS)
-        while any([await self._consumer.position(tp) < ends[tp] for tp in partitions]):
-            await self._read(timeout_ms=500)
-        self._following = asyncio.create_task(self._follow())
+        """Returns once everything written before the call is known. Raises LookupError where the
+        topic is missing, and aiokafka's errors."""
+        await self._topic.start_known()
 
     async def stop(self) -> None:
-        if self._following:
-            self._following.cancel()
-        await self._consumer.stop()
-
-    async def _follow(self) -> None:
-        while True:
-            await self._read(timeout_ms=1000)
-
-    async def _read(self, *, timeout_ms: int) -> None:
-        for records in (await self._consumer.getmany(timeout_ms=timeout_ms)).values():
-            for record in records:
-                self._apply((record.key or b"").decode(errors="replace"), record.value)
+        await self._topic.stop()
 
     def _apply(self, key: str, value: bytes | None) -> None:
         if value is None:

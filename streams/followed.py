@@ -42,6 +42,10 @@ class FollowedTopic:
         """Returns at once."""
         self._following = asyncio.create_task(self._follow())
 
+    async def start_known(self) -> None:
+        """Returns once everything written before the call is known. Raises as `read_all` does."""
+        self._following = asyncio.create_task(self._follow(await self.read_all()))
+
     async def stop(self) -> None:
         if self._following is not None:
             self._following.cancel()
@@ -60,10 +64,11 @@ class FollowedTopic:
             raise
         return consumer
 
-    async def _follow(self) -> None:
+    async def _follow(self, known: AIOKafkaConsumer | None = None) -> None:
+        """`known`: one that has read the topic to its end."""
         while True:
             try:
-                consumer = await self.read_all()
+                consumer, known = known or await self.read_all(), None
             except Exception as error:  # noqa: BLE001 - said, and tried again
                 _log.warning(f"{self._what} can't be read yet", error=type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)

@@ -1,6 +1,7 @@
 """Clients of the broker, made from settings: one place for security, acks, names and topics."""
 
 import ssl
+from collections.abc import Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -62,6 +63,17 @@ def producer(settings: Settings, *, linger_ms: int = 0, **options: Any) -> AIOKa
         "max_request_size": _MAX_REQUEST_BYTES,
     }
     return AIOKafkaProducer(**connection(settings), **(ours | options))
+
+
+async def write(settings: Settings, topic: str, records: Iterable[tuple[str, bytes]]) -> None:
+    """Keys and values. Returns once they are durable, in their order. Raises aiokafka's errors."""
+    made = producer(settings)
+    await made.start()
+    try:
+        for key, value in records:
+            await made.send_and_wait(settings.topic(topic), value, key=key.encode())
+    finally:
+        await made.stop()
 
 
 def reader(

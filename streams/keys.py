@@ -79,17 +79,11 @@ def revoked(record: KeyRecord, at: datetime) -> KeyRecord:
 
 async def write_keys(settings: Settings, records: Iterable[KeyRecord]) -> None:
     """Returns once they are durable. Raises aiokafka's errors."""
-    producer = kafka.producer(settings)
-    await producer.start()
-    try:
-        for record in records:
-            await producer.send_and_wait(
-                settings.topic(KEYS),
-                record.model_dump_json(exclude_none=True).encode(),
-                key=record.key_id.encode(),
-            )
-    finally:
-        await producer.stop()
+    await kafka.write(
+        settings,
+        KEYS,
+        [(record.key_id, record.model_dump_json(exclude_none=True).encode()) for record in records],
+    )
 
 
 async def read_keys(settings: Settings) -> dict[str, KeyRecord]:

@@ -21,11 +21,8 @@ async def put_back(settings: Settings) -> None:
     if not settings.embedded or not file.exists():
         return
     found = [HookRecord.model_validate(value) for value in orjson.loads(file.read_bytes())]
-    producer = kafka.producer(settings)
-    await producer.start()
-    try:
-        for hook in found:
-            value = hook.model_dump_json(exclude_none=True).encode()
-            await producer.send_and_wait(settings.topic(HOOKS), value, key=hook.hook_id.encode())
-    finally:
-        await producer.stop()
+    await kafka.write(
+        settings,
+        HOOKS,
+        [(hook.hook_id, hook.model_dump_json(exclude_none=True).encode()) for hook in found],
+    )

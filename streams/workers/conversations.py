@@ -23,7 +23,6 @@ from streams.workers.app import make_app, session_seconds
 async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its producer and readers started and put on the stack."""
     settings = await kafka.recognised(settings)
-    settings = await kafka.recognised(settings)
     log = await kafka.log_id(settings)
     producer = kafka.producer(settings)
     await producer.start()

@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 
 from schemas.accounts import AccountRecord, account_key
-from streams import accounts
 from streams.accounts import AccountDirectory
 from streams.settings import Settings
 
 
 @pytest.fixture
-def directory(monkeypatch: pytest.MonkeyPatch) -> AccountDirectory:
+def directory() -> AccountDirectory:
     """Not started: what it reads is put into it."""
-    monkeypatch.setattr(accounts.kafka, "reader", lambda *_: None)
     return AccountDirectory(Settings(_env_file=None))
 
 
