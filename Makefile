@@ -12,6 +12,9 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 CODE := schemas streams sinks
 LONGEST := 300
+# Whole modules, since their tests share processes; the long ones first, so that nobody waits for
+# them in the end.
+SIDE_BY_SIDE := -n auto --dist loadfile --no-loadscope-reorder
 
 # The first is read by pip for what it installs, the second for what builds it.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
@@ -33,11 +36,12 @@ demo: $(INSTALLED) ## The same, and stop after the table of metrics
 
 .PHONY: test
 test: $(INSTALLED_DEV) ## Run all tests: units, real processes, and processes killed while they work
-	@exec $(BIN)/python -m pytest --durations=5 tests/unit tests/pipeline tests/browser tests/faults
+	@exec $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 \
+		tests/faults tests/pipeline tests/browser tests/unit
 
 .PHONY: test-quick
 test-quick: $(INSTALLED_DEV) ## Run the unit tests only (seconds)
-	@exec $(BIN)/python -m pytest tests/unit
+	@exec $(BIN)/python -m pytest -n auto --dist loadfile tests/unit
 
 .PHONY: bench-state
 bench-state: $(INSTALLED_DEV) ## Measure bytes per conversation, recovery and rate with up to 1,000,000 (minutes)

@@ -24,6 +24,15 @@ hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("developer", deadline=None)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
+MOST_JOBS = 6
+"""Each keeps a broker and a ClickHouse engine of its own."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: the tests of real processes wait as much as they compute."""
+    return min((os.cpu_count() or 1) + 1, MOST_JOBS)
+
+
 TEST_KAFKA = os.environ.get("DM_TEST_KAFKA", "")
 """`host:port` of a real broker to run the pipeline tests on. Topics get names of their own."""
 

@@ -35,7 +35,7 @@ class Service:
     """Clears what an earlier run left, before each start (a stale ready file)."""
     restarts: bool = True
     """False where its memory dies with it: then a new start would be a new, empty server."""
-    ready_within_seconds: float = 30.0
+    ready_within_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,11 @@ def empty(
     yield from serve(embedded_clickhouse, database, tmp_path_factory.mktemp("empty"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module only: while it lives it keeps an event loop running in this thread, in which
+    no other test could run its own.
+    """
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: apt install chromium")
     with sync_playwright() as playwright:
