@@ -11,14 +11,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from schemas.base import Provider
 from schemas.events import SendAccepted
 from streams.agents import send_events
 from streams.agents.breaker import Breaker
 from streams.agents.outgoing import Journal, Outgoing
+from streams.agents.pace import Pace
 from streams.agents.waiting import Waiting
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.providers.retry import (
+    DEFAULT_POLICY,
     Delay,
     Fail,
     Retry,
@@ -27,6 +31,8 @@ from streams.providers.retry import (
     before_attempt,
     next_step,
 )
+
+log = structlog.get_logger()
 
 SendCall = Callable[[SendAccepted, OutboundSend], Awaitable[Sent | SendError]]
 
@@ -41,6 +47,7 @@ class Dispatcher:
     journal: Journal
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
+    pace: Pace
     sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
     at_once: int = 64
     """Requests in flight per provider: bounds sockets, and keeps a slow platform to itself."""
@@ -126,10 +133,16 @@ class Dispatcher:
         if hindered is not None:
             await self._fail(item, hindered)
             return None
-        blocked = self._blocked_until(item, now)
-        if blocked is not None:
-            await self._wait_until(item, blocked)
+        held_back = self._waiting.blocked_until(item, now)
+        if held_back is None:
+            turn = self.pace.wait(item, now)
+            if turn is not None:
+                return await self._wait_for_turn(item, turn, now)
+            held_back = self._breaker(item).blocked_until(now)
+        if held_back is not None:
+            await self._wait_until(item, held_back)
             return None
+        self.pace.take(item, now)
         item = replace(item, attempts=item.attempts + 1, attempted_at=now)
         await self.journal.attempting(item, send_events.attempted(item, now))
         result = await self.send(item.accepted, item.outbound())
@@ -139,9 +152,11 @@ class Dispatcher:
         )
         if isinstance(result, SendError):
             return await self._after_error(item, result, now)
+        if result.allowance is not None:
+            self.pace.told(item, result.allowance, now)
         pause = send_events.pause_end(result, now)
         if pause is not None:
-            self._waiting.pause(item.paused_with, pause)
+            self._pause_account(item, pause, now)
         await self._end(item, *send_events.sent(item, result, now))
         return None
 
@@ -159,15 +174,16 @@ class Dispatcher:
                 await self.journal.not_delivered(item)
                 return item, after
             case Delay(until, scope):
-                self._waiting.pause(
-                    item.paused_with if scope == "account" else item.conversation, until
-                )
+                if scope == "account":
+                    self._pause_account(item, until, now)
+                else:
+                    self._waiting.pause(item.conversation, until, now)
                 await self._wait_until(item, until)
             case StopAccount():
                 if step.until is None:
                     self._stopped_accounts[item.account] = now
                 else:
-                    self._waiting.pause(item.paused_with, step.until)
+                    self._pause_account(item, step.until, now)
                 await self._end(item, *send_events.account_stopped(item, error, step, now))
             case Unknown():
                 await self._end(item, send_events.unknown(item, step, now))
@@ -180,8 +196,28 @@ class Dispatcher:
         await self._end(item, event)
 
     async def _end(self, item: Outgoing, *events: Any) -> None:
+        self.pace.gives_up(item)
         await self.journal.done(item, *events)
         self._waiting.remove(item)
+
+    async def _wait_for_turn(
+        self, item: Outgoing, turn: datetime, now: datetime
+    ) -> tuple[Outgoing, float] | None:
+        """Here for a moment; on the delayed topic for longer, where it takes no other's place."""
+        data, seconds = item.accepted.data, (turn - now).total_seconds()
+        too_late = before_attempt(turn, data.expires_at, data.window_expires_at)
+        if too_late is None and seconds <= DEFAULT_POLICY.longest_quick_wait:
+            return item, seconds
+        await self._wait_until(item, turn)
+        return None
+
+    def _pause_account(self, item: Outgoing, until: datetime, now: datetime) -> None:
+        """The platform's word: nothing of the account is attempted before that."""
+        if self._waiting.pause(item.paused_with, until, now):
+            log.warning(
+                "account_paused", account=item.paused_with,
+                until=until.isoformat(timespec="seconds"),
+            )  # fmt: skip
 
     async def _wait_until(self, item: Outgoing, until: datetime) -> None:
         """To the delayed topic, unless its time is over before that."""
@@ -202,10 +238,6 @@ class Dispatcher:
         if stopped_at is None or item.accepted.time > stopped_at:
             return None
         return Fail("token_invalid", "the account's credential is dead: link it again")
-
-    def _blocked_until(self, item: Outgoing, now: datetime) -> datetime | None:
-        paused = self._waiting.blocked_until(item, now)
-        return paused if paused is not None else self._breaker(item).blocked_until(now)
 
     def _breaker(self, item: Outgoing) -> Breaker:
         return self._breakers.setdefault(item.accepted.data.provider, Breaker())

@@ -15,6 +15,7 @@ from streams.agents.delivery import OUTBOUND, Delivery, add_delivery_agents
 from streams.agents.dispatcher import Dispatcher
 from streams.agents.journal import TABLE, TableJournal
 from streams.agents.outbox import Outbox
+from streams.agents.pace import Pace
 from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
 from streams.providers import registry
@@ -22,6 +23,7 @@ from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
 from streams.providers.made_up import MadeUpCredentials
 from streams.providers.protocol import OutboundSend, SendError, Sent
+from streams.providers.rates import rates_of
 from streams.settings import Settings
 from streams.workers.app import make_app
 from streams.workers.backfill import Archives, add_backfill
@@ -65,14 +67,17 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     def outbox() -> Outbox:
         return Outbox(producer, partitions=settings.partitions)
 
+    pace = Pace(rates_of(settings), settings.send_burst)
+
     def dispatcher() -> Dispatcher:
+        pace.begin(_share_of_sends(app, settings))
         journal = TableJournal(
             settings=settings,
             table=table,
             outbox=outbox(),
             remembered=timedelta(milliseconds=rules_of(settings).command_memory),
         )
-        return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random)
+        return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random, pace=pace)
 
     delivery = Delivery(
         settings=settings,
@@ -89,6 +94,14 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     backfills = add_backfill(app, settings, archives, make_outbox=outbox, log=log, clock=_now)
     stack.push_async_callback(backfills.stop)
     return app
+
+
+def _share_of_sends(app: faust.App, settings: Settings) -> float:
+    """How many of the partitions with sends are this worker's. An account's conversations are
+    spread over all of them evenly, so that is its share of the account's limits."""
+    topics = {settings.topic(name) for name in OUTBOUND}
+    mine = sum(place.topic in topics for place in app.consumer.assignment())
+    return max(1, mine) / (len(topics) * settings.partitions)
 
 
 def _now() -> datetime:
