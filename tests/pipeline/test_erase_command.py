@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.settings import Settings
 from tests.conftest import ClickHouse
-from tests.pipeline.talking import Talk, talking
+from tests.pipeline.talking import Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
 
@@ -20,16 +19,7 @@ def talk(
     broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("erase")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-        clickhouse_url=embedded_clickhouse.url,
-        clickhouse_database=embedded_clickhouse.migrated(),
-    )
+    settings = own_settings(broker, folder, embedded_clickhouse)
     with talking(settings, folder, "conversations", "history") as found:
         yield found
 
