@@ -43,12 +43,19 @@ class ConversationPartition:
     """Offset of the next event to be folded."""
     catch_up_to: int
     """Offset after the last event that was in the log when the partition was assigned."""
+    latest: int = 0
+    """The latest receipt (ms) that a folded event tells."""
     _undecided: list[Event] = field(default_factory=list)
 
     @property
     def is_caught_up(self) -> bool:
         """Whether everything that was written before is known, so that deciding is safe."""
         return self.position >= self.catch_up_to
+
+    @property
+    def log_time(self) -> int:
+        """Milliseconds. Never ahead of our clock: one wrong receipt would end all memory."""
+        return min(self.latest, to_ms(self.clock()))
 
     def fold(self, records: Iterable[Any], states: WorkingSet) -> None:
         """Applies a batch of `dm.events.v1` to the working set; what follows goes to the outbox."""
@@ -57,6 +64,7 @@ class ConversationPartition:
             was_caught_up = self.is_caught_up
             self.position = record.offset + 1
             if event is not None:
+                self.latest = max(self.latest, to_ms(event.receivedat))
                 state = self.apply(event, states)
                 if was_caught_up:
                     self._follow(event, state, states)

@@ -16,8 +16,8 @@ from streams.agents.dispatcher import Dispatcher
 from streams.agents.journal import TABLE, TableJournal
 from streams.agents.outbox import Outbox
 from streams.agents.pace import Pace
-from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
+from streams.conversation import outcomes
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
@@ -75,7 +75,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
             settings=settings,
             table=table,
             outbox=outbox(),
-            remembered=timedelta(milliseconds=rules_of(settings).command_memory),
+            remembered=timedelta(milliseconds=outcomes.MEMORY),
         )
         return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random, pace=pace)
 
