@@ -8,7 +8,7 @@ was cut by a crash: its outcome is unknown, and only an echo resolves it.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -48,6 +48,9 @@ class Dispatcher:
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
     pace: Pace
+    is_erased: Callable[[SendAccepted], bool]
+    """Whether its correspondent was erased since it was accepted: then it does not leave any more,
+    and nothing that is told of it holds what it said."""
     sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
     at_once: int = 64
     """Requests in flight per provider: bounds sockets, and keeps a slow platform to itself."""
@@ -58,6 +61,8 @@ class Dispatcher:
     _slots: dict[Provider, asyncio.Semaphore] = field(default_factory=dict)
     _waiting: Waiting = field(default_factory=Waiting)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _resting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    """By conversation: what wakes those who rest."""
 
     def __post_init__(self) -> None:
         for send in self.journal.waiting():
@@ -81,14 +86,20 @@ class Dispatcher:
         outlasts the grace is unknown to them, and its end is still written by us.
         """
         self._stop.set()
+        for conversation in list(self._resting):
+            self._wake(conversation)
         under_way = {*self._tails.values(), *self._due_tails.values()}
         if under_way:
             await asyncio.wait(under_way, timeout=grace_seconds)
 
+    def erased(self, conversation: str) -> None:
+        """Its correspondent was erased: sends that rest end at once."""
+        self._wake(conversation)
+
     async def _when_due(
         self, earlier: "asyncio.Task[None] | None", item: Outgoing, not_before: datetime
     ) -> None:
-        await self._rest((not_before - self.clock()).total_seconds())
+        await self._rest(item, not_before)
         if earlier is not None:
             await asyncio.wait({earlier})
         if self._stop.is_set():
@@ -106,6 +117,7 @@ class Dispatcher:
         noted = self.journal.noted(item)
         if noted is not None and noted.progress == "attempting":
             cut = replace(item, attempts=noted.attempts, attempted_at=noted.at)
+            cut = cut.without_content() if self.is_erased(cut.accepted) else cut
             await self._end(cut, *send_events.interrupted(cut, self.clock()))
             return
         if noted is not None:
@@ -117,7 +129,7 @@ class Dispatcher:
         again: tuple[Outgoing, float] | None = (item, 0.0)
         while again is not None:
             item, wait = again
-            await self._rest(wait)
+            await self._rest(item, self.clock() + timedelta(seconds=wait))
             async with self._slot(item):
                 again = await self._attempt(item)
 
@@ -127,9 +139,11 @@ class Dispatcher:
         if self._stop.is_set():
             raise StoppedError  # while it waited for a slot or rested: nothing is under way
         data, now = item.accepted.data, self.clock()
-        hindered = before_attempt(
-            now, data.expires_at, data.window_expires_at
-        ) or self._account_stopped(item)
+        hindered = (
+            self._erased_since(item)
+            or before_attempt(now, data.expires_at, data.window_expires_at)
+            or self._account_stopped(item)
+        )
         if hindered is not None:
             await self._fail(item, hindered)
             return None
@@ -147,6 +161,8 @@ class Dispatcher:
         await self.journal.attempting(item, send_events.attempted(item, now))
         result = await self.send(item.accepted, item.outbound())
         now = self.clock()
+        if self.is_erased(item.accepted):
+            item = item.without_content()
         self._breaker(item).record(
             isinstance(result, SendError) and result.is_platform_trouble, now
         )
@@ -222,7 +238,9 @@ class Dispatcher:
     async def _wait_until(self, item: Outgoing, until: datetime) -> None:
         """To the delayed topic, unless its time is over before that."""
         data = item.accepted.data
-        late = before_attempt(until, data.expires_at, data.window_expires_at)
+        late = self._erased_since(item) or before_attempt(
+            until, data.expires_at, data.window_expires_at
+        )
         if late is not None:
             await self._fail(item, late)
             return
@@ -230,6 +248,11 @@ class Dispatcher:
         # Known before it is durable: a later send of the conversation may ask in between.
         self._waiting.add(waiting.waiting_until(until))
         await self.journal.delay(waiting, until)
+
+    def _erased_since(self, item: Outgoing) -> Fail | None:
+        if not self.is_erased(item.accepted):
+            return None
+        return Fail("erased", "the correspondent was erased after the send was accepted")
 
     def _account_stopped(self, item: Outgoing) -> Fail | None:
         """Sends accepted before the account's credential was found dead; later ones were accepted
@@ -246,16 +269,28 @@ class Dispatcher:
         provider = item.accepted.data.provider
         return self._slots.setdefault(provider, asyncio.Semaphore(self.at_once))
 
-    async def _rest(self, seconds: float) -> None:
-        """Sleeps, or until the dispatcher is stopped."""
-        if seconds <= 0:
-            return
-        ways = [asyncio.create_task(self.sleep(seconds)), asyncio.create_task(self._stop.wait())]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
+    async def _rest(self, item: Outgoing, until: datetime) -> None:
+        """Sleeps; or until the dispatcher is stopped, or the send needs to wait no longer."""
+        while not self._stop.is_set() and not self.is_erased(item.accepted):
+            seconds = (until - self.clock()).total_seconds()
+            if seconds <= 0:
+                return
+            woken = asyncio.Event()
+            resting = self._resting.setdefault(item.conversation, set())
+            resting.add(woken)
+            ways = [asyncio.create_task(self.sleep(seconds)), asyncio.create_task(woken.wait())]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                resting.discard(woken)
+                if not resting:
+                    self._resting.pop(item.conversation, None)
+
+    def _wake(self, conversation: str) -> None:
+        for woken in self._resting.get(conversation, ()):
+            woken.set()
 
 
 def _line_up(

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from schemas.backfills import BackfillRequest
 from schemas.commands import SendMessage
-from schemas.events import Event, parse_event
+from schemas.events import CorrespondentErased, Event, parse_event
 from schemas.failures import Failure
-from schemas.topics import BACKFILLS, COMMANDS, EVENTS, FAILURES
+from schemas.topics import BACKFILLS, COMMANDS, ERASURES, EVENTS, FAILURES
 from streams.agents.failing import failure_headers, places
 from streams.agents.outbox import Outbox
 from streams.agents.working_set import WorkingSet
@@ -29,6 +29,7 @@ from streams.conversation.instants import to_ms
 from streams.conversation.react import react
 from streams.conversation.rules import Rules
 from streams.conversation.state import State
+from streams.erasures import record_of
 from streams.settings import Settings
 
 
@@ -80,7 +81,7 @@ class ConversationPartition:
             self._follow(event, states.load(event), states)
 
     def _leads_to_something(self, event: Event, state: State) -> bool:
-        return bool(
+        return isinstance(event, CorrespondentErased) or bool(
             react(state, event, self.rules)
             or history.due_after(state, event, self.rules)
             or self._answer(event, state)
@@ -90,6 +91,8 @@ class ConversationPartition:
         derived = react(state, event, self.rules)
         if derived:
             self.write(derived, states)
+        if isinstance(event, CorrespondentErased):
+            self._tell_of_erasure(event)
         for request in history.due_after(state, event, self.rules):
             self.ask_for_history(request)
         answer = self._answer(event, state)
@@ -99,6 +102,14 @@ class ConversationPartition:
                 answer.profileid.encode(),
                 answer.model_dump_json(exclude_none=True).encode(),
             )
+
+    def _tell_of_erasure(self, event: CorrespondentErased) -> None:
+        """For the delivery worker, which may have sends to them in line."""
+        record = record_of(event)
+        self.outbox.add(
+            self.settings.topic(ERASURES), record.conversation_id.encode(),
+            record.model_dump_json().encode(),
+        )  # fmt: skip
 
     def ask_for_history(self, request: BackfillRequest) -> None:
         self.outbox.add(

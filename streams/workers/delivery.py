@@ -18,6 +18,7 @@ from streams.agents.outbox import Outbox
 from streams.agents.pace import Pace
 from streams.agents.state_table import StateTable
 from streams.conversation import outcomes
+from streams.erasures import ErasureDirectory
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
@@ -42,6 +43,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     directory = AccountDirectory(settings)
     await directory.start()
     stack.push_async_callback(directory.stop)
+    erasures = ErasureDirectory(settings)
     client = make_client()
     stack.push_async_callback(client.aclose)
     connectors = registry.make_connectors(settings, client)
@@ -77,7 +79,14 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
             outbox=outbox(),
             remembered=timedelta(milliseconds=outcomes.MEMORY),
         )
-        return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random, pace=pace)
+        return Dispatcher(
+            send=send,
+            journal=journal,
+            clock=_now,
+            jitter=jitter.random,
+            pace=pace,
+            is_erased=erasures.covers,
+        )
 
     delivery = Delivery(
         settings=settings,
@@ -87,6 +96,8 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         log=log,
         clock=_now,
     )
+    await erasures.start(delivery.erased)
+    stack.push_async_callback(erasures.stop)
     # First of all to stop: attempts under way still need the clients to tell their end.
     stack.push_async_callback(delivery.stop)
     add_delivery_agents(app, settings, delivery)

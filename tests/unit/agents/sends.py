@@ -12,6 +12,7 @@ from schemas.ids import profile_event_id
 from streams.agents.dispatcher import Dispatcher
 from streams.agents.outgoing import Noted, Outgoing, WaitingSend
 from streams.agents.pace import Pace
+from streams.erasures import Erasures
 from streams.providers.protocol import ErrorClass, OutboundSend, SendError, Sent
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -137,6 +138,7 @@ class World:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     clock: Clock = field(default_factory=Clock)
     pace: Pace = field(default_factory=lambda: Pace({}))
+    erasures: Erasures = field(default_factory=Erasures)
     answers: dict[str, list[Answer | Callable[[], Any]]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     outbounds: list[OutboundSend] = field(default_factory=list)
@@ -159,6 +161,7 @@ class World:
             jitter=lambda: 1.0,
             sleep=self.clock.sleep,
             pace=self.pace,
+            is_erased=self.erasures.covers,
         )
 
     def item(self, command_id: str, person: str = "p", **more: Any) -> Outgoing:
