@@ -16,6 +16,7 @@ OUTBOUND_INSTAGRAM = "dm.outbound.instagram.v1"
 OUTBOUND_X = "dm.outbound.x.v1"
 OUTBOUND_DELAYED = "dm.outbound.delayed.v1"
 BACKFILLS = "dm.backfills.v1"
+ERASURES = "dm.erasures.v1"
 ACCOUNTS = "dm.accounts.v1"
 KEYS = "dm.keys.v1"
 HOOKS = "dm.hooks.v1"
@@ -55,6 +56,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(OUTBOUND_X, "conversation_id", "accepted send, JSON", _30_DAYS),
     Topic(OUTBOUND_DELAYED, "conversation_id", "accepted send with not_before, JSON", _30_DAYS),
     Topic(BACKFILLS, "profile_id", "request for an account's history, JSON", _30_DAYS),
+    Topic(ERASURES, "conversation_id", "who was erased and when, JSON", _30_DAYS),
     Topic(ACCOUNTS, "provider:account", "account record, JSON", {"cleanup.policy": "compact"}),
     Topic(KEYS, "key id", "API key without its secret, JSON", {"cleanup.policy": "compact"}),
     Topic(HOOKS, "subscription id", "webhook subscription, JSON", {"cleanup.policy": "compact"}),

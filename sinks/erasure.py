@@ -10,6 +10,9 @@ media and names, by a mutation. So that nothing comes back, whoever writes it, w
    erased, a record read again, a copy from another provider: each is blanked before it is
    acknowledged.
 
+A send that was accepted before may leave after the erasure's instant, until its worker hears of
+it: what is told of it loses its content too, by its command.
+
 A failure that names an erased correspondent (raw bytes, perhaps not even JSON) goes as a whole: it
 is found by the ids as words in the bytes.
 """
@@ -181,14 +184,21 @@ class Eraser:
         self, blankings: Iterable[sql.Blanking], erasures: Sequence[Erasure], written: Range | None
     ) -> None:
         for start in range(0, len(erasures), _AT_ONCE):
-            named = sql.parameters(erasures[start : start + _AT_ONCE])
+            some = erasures[start : start + _AT_ONCE]
+            late = self._late(some)
+            named = sql.parameters(some, late)
             for blanking in blankings:
                 table, matches, update = blanking
-                if written is not None and table in sql.LOGGED:
+                # What is late may have been told before: an echo knows of no command.
+                if written is not None and table in sql.LOGGED and not late:
                     matches = f"{sql.WITHIN} AND {matches}"
                     self._mutate(table, matches, update, named | written._asdict())
                 else:
                     self._mutate(table, matches, update, named)
+
+    def _late(self, erasures: Sequence[Erasure]) -> list[str]:
+        named = sql.parameters(erasures) | {"database": self._database}
+        return [event_id for (event_id,) in self._rows(sql.LATE, named, f"{self._database}.events")]
 
     def _touch(self, erasures: Sequence[Erasure]) -> None:
         """Has the facts of what was changed in place computed anew: no insert tells of it."""

@@ -19,8 +19,10 @@ class Blanking(NamedTuple):
     update: str
 
 
-def parameters(erasures: Sequence[Erased]) -> dict[str, Any]:
+def parameters(erasures: Sequence[Erased], late: Sequence[str] = ()) -> dict[str, Any]:
+    """`late`: ids of events after the erasure that lose their content as well (`LATE`)."""
     return {
+        "late": list(late),
         "erasures": [tuple(erasure) for erasure in erasures],
         "conversations": [erasure[1] for erasure in erasures],
         "profiles": [erasure[0] for erasure in erasures],
@@ -40,9 +42,24 @@ _UNTIL = f"fromUnixTimestamp64Milli(arrayFirst(e -> {_MINE}, {_ERASURES}).5, 'UT
 # The lists reach the order key and the index; the comparison is for the few rows that are left.
 _PLACED = (
     "profile_id IN {profiles:Array(String)} AND conversation_id IN {conversations:Array(String)}"
-    f" AND arrayExists(e -> {_MINE}"
-    f" AND toUnixTimestamp64Milli(least(occurred_at, received_at)) <= e.5, {_ERASURES})"
+    " AND (event_id IN {late:Array(String)}"
+    f" OR arrayExists(e -> {_MINE}"
+    f" AND toUnixTimestamp64Milli(least(occurred_at, received_at)) <= e.5, {_ERASURES}))"
 )
+
+LATE = (
+    "SELECT DISTINCT event_id FROM {database:Identifier}.events"
+    " WHERE profile_id IN {profiles:Array(String)}"
+    " AND conversation_id IN {conversations:Array(String)} AND (profile_id, command_id) IN ("
+    "SELECT profile_id, command_id FROM {database:Identifier}.events"
+    " WHERE profile_id IN {profiles:Array(String)}"
+    " AND conversation_id IN {conversations:Array(String)} AND kind = 'send.accepted'"
+    f" AND arrayExists(e -> {_MINE} AND toUnixTimestamp64Milli(occurred_at) <= e.5, {_ERASURES}))"
+    f" AND arrayExists(e -> {_MINE}"
+    f" AND toUnixTimestamp64Milli(least(occurred_at, received_at)) > e.5, {_ERASURES})"
+)
+"""What was told after an erasure of sends that were accepted before it: one that was under way says
+what it said all the same. By the event's id, so that a message's echo is meant with it."""
 
 
 def _named(value: str, at: str) -> str:

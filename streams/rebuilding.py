@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -20,9 +21,11 @@ from schemas.events import parse_event
 from schemas.topics import EVENTS
 from sinks import clickhouse, incarnations
 from streams import kafka
+from streams.agents.forgetting import is_over
 from streams.agents.outbox import Outbox, partition_of
 from streams.agents.working_set import WorkingSet
 from streams.conversation.evolve import evolve
+from streams.conversation.instants import to_ms
 from streams.log_positions import CONVERSATIONS_GROUP, STATE_CHANGELOG, committed, ends_now
 from streams.settings import Settings
 from streams.state_differences import differing, parts_of
@@ -46,6 +49,8 @@ class Fold:
 
     states: dict[bytes, bytes] = field(default_factory=dict)
     events: int = 0
+    latest: int = 0
+    """The latest receipt (ms) that an event tells."""
 
     def add(self, values: Iterable[bytes]) -> None:
         """Events of `dm.events.v1`, in the order of their partition. What is no event is passed
@@ -59,6 +64,7 @@ class Fold:
             before = working.load(event)
             working.store(event, before, evolve(before, event))
             self.events += 1
+            self.latest = max(self.latest, to_ms(event.receivedat))
         for key, changed in working.changes():
             if changed is None:
                 self.states.pop(key, None)
@@ -71,6 +77,14 @@ class Rebuilt:
     fold: Fold
     live: dict[bytes, bytes]
     from_archive: int = 0
+
+    def forget(self, at: datetime) -> None:
+        """Takes out of both what is no part of the state any more at `at`: the worker does it by
+        and by."""
+        now = min(self.fold.latest, to_ms(at))
+        for states in (self.fold.states, self.live):
+            for key in [key for key, value in states.items() if is_over(key, value, now)]:
+                del states[key]
 
     @property
     def differing(self) -> list[bytes]:
@@ -130,6 +144,7 @@ class _Rebuild:
             self.progress("log and changelog", read)
             await asyncio.sleep(0)  # positions move in aiokafka's own task
             left = {place for place in left if await self.reader.position(place) < ends[place]}
+        self.rebuilt.forget(datetime.now(UTC))
         return moved
 
     async def wait_for_the_worker(self, seconds: float = 20.0) -> None:

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from streams.limits import Limit, parsed
+
 
 class Settings(BaseSettings):
     """Every process is made from one of these; nothing else reads the environment."""
@@ -125,6 +127,21 @@ class Settings(BaseSettings):
     media_allow_private: bool = False
     """Fetch media for X from addresses of our own network too: for the sandbox and tests."""
 
+    # How many sends leave for one account (docs/rules; streams.providers.rates has the sources).
+    # `15/900, 1440/86400`: 15 in 900 seconds, and 1,440 in a day. Empty: no limit of ours.
+    meta_send_limits: Annotated[tuple[Limit, ...], NoDecode] = (Limit(300, 1),)
+    """Messages of one page or Instagram account."""
+    meta_media_limits: Annotated[tuple[Limit, ...], NoDecode] = (Limit(10, 1),)
+    """Those of them that are audio or video."""
+    meta_person_limits: Annotated[tuple[Limit, ...], NoDecode] = (Limit(200, 86_400),)
+    """Messages of one account for each person that it wrote to in that time."""
+    x_send_limits: Annotated[tuple[Limit, ...], NoDecode] = (Limit(15, 900), Limit(1440, 86_400))
+    """Messages of one account. What X's headers say replaces the first."""
+    ayrshare_send_limits: Annotated[tuple[Limit, ...], NoDecode] = (Limit(300, 300),)
+    """Calls of one profile, on all its networks. What Ayrshare's headers say replaces the first."""
+    send_burst: float = Field(default=1 / 3, gt=0, le=0.9)
+    """The share of a limit that may leave at once; the rest is spread over its time."""
+
     # Rules whose numbers are settings (docs/rules)
     auto_register: bool = True
     monthly_limit: int = Field(default=100, ge=0)
@@ -144,6 +161,18 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator(
+        "meta_send_limits",
+        "meta_media_limits",
+        "meta_person_limits",
+        "x_send_limits",
+        "ayrshare_send_limits",
+        mode="before",
+    )
+    @classmethod
+    def _read_limits(cls, value: object) -> object:
+        return parsed(value) if isinstance(value, str) else value
 
     @field_validator("month_zone")
     @classmethod

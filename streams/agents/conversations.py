@@ -10,6 +10,7 @@ import faust
 from schemas.topics import COMMANDS, EVENTS, WEBHOOKS
 from streams.agents.batches import BatchSchema
 from streams.agents.deciding import Deciding
+from streams.agents.forgetting import Forgetting
 from streams.agents.gathering import gathered
 from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
@@ -96,13 +97,18 @@ class StateKeeper:
     """The group's session: a worker that was stopped longer (SIGSTOP, a frozen machine) must not
     write to the changelog, where the last write wins."""
     monotonic: Callable[[], float] = time.monotonic
+    forgetting: Forgetting = field(init=False)
     _partitions: dict[int, ConversationPartition] = field(default_factory=dict)
     _held: dict[int, list[tuple[Any, int]]] = field(default_factory=dict)
     """Batches of commands, and the end of the events when each was read: what a caller may have
     seen before they wrote is folded before it is decided."""
 
+    def __post_init__(self) -> None:
+        self.forgetting = Forgetting(self.table)
+
     def forget(self) -> None:
         """Partitions were assigned anew: what was held is read again."""
+        self.forgetting.forget()
         self._partitions.clear()
         self._held.clear()
 
@@ -127,7 +133,9 @@ class StateKeeper:
         changes = []
         for number, work in works.items():
             work.hand_on()
-            changes.append(self.table.queue_changelog(work.states.changes(), self.outbox, number))
+            forgotten = self.forgetting.due(number, work.partition.log_time)
+            changed = (*forgotten, *work.states.changes())
+            changes.append(self.table.queue_changelog(changed, self.outbox, number))
         await self.outbox.flush()
         for change in changes:
             self.table.apply(change)

@@ -130,6 +130,11 @@ class Delivery:
 
         await self._take(batch, acknowledge, begin, now.delayed)
 
+    def erased(self, conversation: str) -> None:
+        """Sends to its correspondent that rest have an end."""
+        if self._round is not None:
+            self._round.dispatcher.erased(conversation)
+
     async def stop(self) -> None:
         """For a rebalance and at the end: attempts under way end, nothing else begins, nothing is
         acknowledged that has not ended."""

@@ -8,17 +8,21 @@ was cut by a crash: its outcome is unknown, and only an echo resolves it.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+import structlog
 
 from schemas.base import Provider
 from schemas.events import SendAccepted
 from streams.agents import send_events
 from streams.agents.breaker import Breaker
 from streams.agents.outgoing import Journal, Outgoing
+from streams.agents.pace import Pace
 from streams.agents.waiting import Waiting
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.providers.retry import (
+    DEFAULT_POLICY,
     Delay,
     Fail,
     Retry,
@@ -27,6 +31,8 @@ from streams.providers.retry import (
     before_attempt,
     next_step,
 )
+
+log = structlog.get_logger()
 
 SendCall = Callable[[SendAccepted, OutboundSend], Awaitable[Sent | SendError]]
 
@@ -41,6 +47,10 @@ class Dispatcher:
     journal: Journal
     clock: Callable[[], datetime]
     jitter: Callable[[], float]
+    pace: Pace
+    is_erased: Callable[[SendAccepted], bool]
+    """Whether its correspondent was erased since it was accepted: then it does not leave any more,
+    and nothing that is told of it holds what it said."""
     sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep
     at_once: int = 64
     """Requests in flight per provider: bounds sockets, and keeps a slow platform to itself."""
@@ -51,6 +61,8 @@ class Dispatcher:
     _slots: dict[Provider, asyncio.Semaphore] = field(default_factory=dict)
     _waiting: Waiting = field(default_factory=Waiting)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _resting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    """By conversation: what wakes those who rest."""
 
     def __post_init__(self) -> None:
         for send in self.journal.waiting():
@@ -74,14 +86,20 @@ class Dispatcher:
         outlasts the grace is unknown to them, and its end is still written by us.
         """
         self._stop.set()
+        for conversation in list(self._resting):
+            self._wake(conversation)
         under_way = {*self._tails.values(), *self._due_tails.values()}
         if under_way:
             await asyncio.wait(under_way, timeout=grace_seconds)
 
+    def erased(self, conversation: str) -> None:
+        """Its correspondent was erased: sends that rest end at once."""
+        self._wake(conversation)
+
     async def _when_due(
         self, earlier: "asyncio.Task[None] | None", item: Outgoing, not_before: datetime
     ) -> None:
-        await self._rest((not_before - self.clock()).total_seconds())
+        await self._rest(item, not_before)
         if earlier is not None:
             await asyncio.wait({earlier})
         if self._stop.is_set():
@@ -99,6 +117,7 @@ class Dispatcher:
         noted = self.journal.noted(item)
         if noted is not None and noted.progress == "attempting":
             cut = replace(item, attempts=noted.attempts, attempted_at=noted.at)
+            cut = cut.without_content() if self.is_erased(cut.accepted) else cut
             await self._end(cut, *send_events.interrupted(cut, self.clock()))
             return
         if noted is not None:
@@ -110,7 +129,7 @@ class Dispatcher:
         again: tuple[Outgoing, float] | None = (item, 0.0)
         while again is not None:
             item, wait = again
-            await self._rest(wait)
+            await self._rest(item, self.clock() + timedelta(seconds=wait))
             async with self._slot(item):
                 again = await self._attempt(item)
 
@@ -120,28 +139,40 @@ class Dispatcher:
         if self._stop.is_set():
             raise StoppedError  # while it waited for a slot or rested: nothing is under way
         data, now = item.accepted.data, self.clock()
-        hindered = before_attempt(
-            now, data.expires_at, data.window_expires_at
-        ) or self._account_stopped(item)
+        hindered = (
+            self._erased_since(item)
+            or before_attempt(now, data.expires_at, data.window_expires_at)
+            or self._account_stopped(item)
+        )
         if hindered is not None:
             await self._fail(item, hindered)
             return None
-        blocked = self._blocked_until(item, now)
-        if blocked is not None:
-            await self._wait_until(item, blocked)
+        held_back = self._waiting.blocked_until(item, now)
+        if held_back is None:
+            turn = self.pace.wait(item, now)
+            if turn is not None:
+                return await self._wait_for_turn(item, turn, now)
+            held_back = self._breaker(item).blocked_until(now)
+        if held_back is not None:
+            await self._wait_until(item, held_back)
             return None
+        self.pace.take(item, now)
         item = replace(item, attempts=item.attempts + 1, attempted_at=now)
         await self.journal.attempting(item, send_events.attempted(item, now))
         result = await self.send(item.accepted, item.outbound())
         now = self.clock()
+        if self.is_erased(item.accepted):
+            item = item.without_content()
         self._breaker(item).record(
             isinstance(result, SendError) and result.is_platform_trouble, now
         )
         if isinstance(result, SendError):
             return await self._after_error(item, result, now)
+        if result.allowance is not None:
+            self.pace.told(item, result.allowance, now)
         pause = send_events.pause_end(result, now)
         if pause is not None:
-            self._waiting.pause(item.paused_with, pause)
+            self._pause_account(item, pause, now)
         await self._end(item, *send_events.sent(item, result, now))
         return None
 
@@ -159,15 +190,16 @@ class Dispatcher:
                 await self.journal.not_delivered(item)
                 return item, after
             case Delay(until, scope):
-                self._waiting.pause(
-                    item.paused_with if scope == "account" else item.conversation, until
-                )
+                if scope == "account":
+                    self._pause_account(item, until, now)
+                else:
+                    self._waiting.pause(item.conversation, until, now)
                 await self._wait_until(item, until)
             case StopAccount():
                 if step.until is None:
                     self._stopped_accounts[item.account] = now
                 else:
-                    self._waiting.pause(item.paused_with, step.until)
+                    self._pause_account(item, step.until, now)
                 await self._end(item, *send_events.account_stopped(item, error, step, now))
             case Unknown():
                 await self._end(item, send_events.unknown(item, step, now))
@@ -180,13 +212,35 @@ class Dispatcher:
         await self._end(item, event)
 
     async def _end(self, item: Outgoing, *events: Any) -> None:
+        self.pace.gives_up(item)
         await self.journal.done(item, *events)
         self._waiting.remove(item)
+
+    async def _wait_for_turn(
+        self, item: Outgoing, turn: datetime, now: datetime
+    ) -> tuple[Outgoing, float] | None:
+        """Here for a moment; on the delayed topic for longer, where it takes no other's place."""
+        data, seconds = item.accepted.data, (turn - now).total_seconds()
+        too_late = before_attempt(turn, data.expires_at, data.window_expires_at)
+        if too_late is None and seconds <= DEFAULT_POLICY.longest_quick_wait:
+            return item, seconds
+        await self._wait_until(item, turn)
+        return None
+
+    def _pause_account(self, item: Outgoing, until: datetime, now: datetime) -> None:
+        """The platform's word: nothing of the account is attempted before that."""
+        if self._waiting.pause(item.paused_with, until, now):
+            log.warning(
+                "account_paused", account=item.paused_with,
+                until=until.isoformat(timespec="seconds"),
+            )  # fmt: skip
 
     async def _wait_until(self, item: Outgoing, until: datetime) -> None:
         """To the delayed topic, unless its time is over before that."""
         data = item.accepted.data
-        late = before_attempt(until, data.expires_at, data.window_expires_at)
+        late = self._erased_since(item) or before_attempt(
+            until, data.expires_at, data.window_expires_at
+        )
         if late is not None:
             await self._fail(item, late)
             return
@@ -194,6 +248,11 @@ class Dispatcher:
         # Known before it is durable: a later send of the conversation may ask in between.
         self._waiting.add(waiting.waiting_until(until))
         await self.journal.delay(waiting, until)
+
+    def _erased_since(self, item: Outgoing) -> Fail | None:
+        if not self.is_erased(item.accepted):
+            return None
+        return Fail("erased", "the correspondent was erased after the send was accepted")
 
     def _account_stopped(self, item: Outgoing) -> Fail | None:
         """Sends accepted before the account's credential was found dead; later ones were accepted
@@ -203,10 +262,6 @@ class Dispatcher:
             return None
         return Fail("token_invalid", "the account's credential is dead: link it again")
 
-    def _blocked_until(self, item: Outgoing, now: datetime) -> datetime | None:
-        paused = self._waiting.blocked_until(item, now)
-        return paused if paused is not None else self._breaker(item).blocked_until(now)
-
     def _breaker(self, item: Outgoing) -> Breaker:
         return self._breakers.setdefault(item.accepted.data.provider, Breaker())
 
@@ -214,16 +269,28 @@ class Dispatcher:
         provider = item.accepted.data.provider
         return self._slots.setdefault(provider, asyncio.Semaphore(self.at_once))
 
-    async def _rest(self, seconds: float) -> None:
-        """Sleeps, or until the dispatcher is stopped."""
-        if seconds <= 0:
-            return
-        ways = [asyncio.create_task(self.sleep(seconds)), asyncio.create_task(self._stop.wait())]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
+    async def _rest(self, item: Outgoing, until: datetime) -> None:
+        """Sleeps; or until the dispatcher is stopped, or the send needs to wait no longer."""
+        while not self._stop.is_set() and not self.is_erased(item.accepted):
+            seconds = (until - self.clock()).total_seconds()
+            if seconds <= 0:
+                return
+            woken = asyncio.Event()
+            resting = self._resting.setdefault(item.conversation, set())
+            resting.add(woken)
+            ways = [asyncio.create_task(self.sleep(seconds)), asyncio.create_task(woken.wait())]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                resting.discard(woken)
+                if not resting:
+                    self._resting.pop(item.conversation, None)
+
+    def _wake(self, conversation: str) -> None:
+        for woken in self._resting.get(conversation, ()):
+            woken.set()
 
 
 def _line_up(

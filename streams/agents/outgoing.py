@@ -1,7 +1,7 @@
 """An accepted send on its way, and what must be durable about it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -42,6 +42,11 @@ class Outgoing:
         if self.accepted.data.provider == "ayrshare":
             return f"ayrshare:{self.accepted.profileid}"
         return self.account
+
+    def without_content(self) -> "Outgoing":
+        """For what is told of it once its correspondent was erased."""
+        data = self.accepted.data.model_copy(update={"text": None, "media_urls": ()})
+        return replace(self, accepted=self.accepted.model_copy(update={"data": data}))
 
     def waiting_until(self, until: datetime) -> "WaitingSend":
         return WaitingSend(self.accepted.id, self.conversation, self.place, until)

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from schemas.backfills import BackfillRequest
 from schemas.commands import SendMessage
-from schemas.events import Event, parse_event
+from schemas.events import CorrespondentErased, Event, parse_event
 from schemas.failures import Failure
-from schemas.topics import BACKFILLS, COMMANDS, EVENTS, FAILURES
+from schemas.topics import BACKFILLS, COMMANDS, ERASURES, EVENTS, FAILURES
 from streams.agents.failing import failure_headers, places
 from streams.agents.outbox import Outbox
 from streams.agents.working_set import WorkingSet
@@ -29,6 +29,7 @@ from streams.conversation.instants import to_ms
 from streams.conversation.react import react
 from streams.conversation.rules import Rules
 from streams.conversation.state import State
+from streams.erasures import record_of
 from streams.settings import Settings
 
 
@@ -43,12 +44,19 @@ class ConversationPartition:
     """Offset of the next event to be folded."""
     catch_up_to: int
     """Offset after the last event that was in the log when the partition was assigned."""
+    latest: int = 0
+    """The latest receipt (ms) that a folded event tells."""
     _undecided: list[Event] = field(default_factory=list)
 
     @property
     def is_caught_up(self) -> bool:
         """Whether everything that was written before is known, so that deciding is safe."""
         return self.position >= self.catch_up_to
+
+    @property
+    def log_time(self) -> int:
+        """Milliseconds. Never ahead of our clock: one wrong receipt would end all memory."""
+        return min(self.latest, to_ms(self.clock()))
 
     def fold(self, records: Iterable[Any], states: WorkingSet) -> None:
         """Applies a batch of `dm.events.v1` to the working set; what follows goes to the outbox."""
@@ -57,6 +65,7 @@ class ConversationPartition:
             was_caught_up = self.is_caught_up
             self.position = record.offset + 1
             if event is not None:
+                self.latest = max(self.latest, to_ms(event.receivedat))
                 state = self.apply(event, states)
                 if was_caught_up:
                     self._follow(event, state, states)
@@ -72,7 +81,7 @@ class ConversationPartition:
             self._follow(event, states.load(event), states)
 
     def _leads_to_something(self, event: Event, state: State) -> bool:
-        return bool(
+        return isinstance(event, CorrespondentErased) or bool(
             react(state, event, self.rules)
             or history.due_after(state, event, self.rules)
             or self._answer(event, state)
@@ -82,6 +91,8 @@ class ConversationPartition:
         derived = react(state, event, self.rules)
         if derived:
             self.write(derived, states)
+        if isinstance(event, CorrespondentErased):
+            self._tell_of_erasure(event)
         for request in history.due_after(state, event, self.rules):
             self.ask_for_history(request)
         answer = self._answer(event, state)
@@ -91,6 +102,14 @@ class ConversationPartition:
                 answer.profileid.encode(),
                 answer.model_dump_json(exclude_none=True).encode(),
             )
+
+    def _tell_of_erasure(self, event: CorrespondentErased) -> None:
+        """For the delivery worker, which may have sends to them in line."""
+        record = record_of(event)
+        self.outbox.add(
+            self.settings.topic(ERASURES), record.conversation_id.encode(),
+            record.model_dump_json().encode(),
+        )  # fmt: skip
 
     def ask_for_history(self, request: BackfillRequest) -> None:
         self.outbox.add(

@@ -48,6 +48,9 @@ class Parts:
         for part in self._parts.values():
             yield from part.items()
 
+    def keys_of(self, partition: int) -> Iterable[bytes]:
+        return self._parts.get(partition, {}).keys()
+
     def apply(self, partition: int, changes: Iterable[Change]) -> None:
         part = self._parts.setdefault(partition, {})
         for key, value in changes:
@@ -104,6 +107,10 @@ class StateTable:
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Everything in the partitions that this worker owns."""
         return list(self._parts.items())
+
+    def keys_of(self, partition: int) -> Iterable[bytes]:
+        """Of one partition. Read them before the next change."""
+        return self._parts.keys_of(partition)
 
     def queue_changelog(self, changes: Iterable[Change], outbox: Outbox, partition: int) -> Queued:
         """Puts the changes in line for the changelog. Apply them once the outbox is flushed."""

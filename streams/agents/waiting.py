@@ -17,9 +17,11 @@ class Waiting:
     _sends: dict[str, dict[str, WaitingSend]] = field(default_factory=dict)
     """By conversation and id: what is on the delayed topic."""
 
-    def pause(self, name: str, until: datetime) -> None:
+    def pause(self, name: str, until: datetime, now: datetime) -> bool:
+        """Whether it was not paused yet."""
         known = self._pauses.get(name)
         self._pauses[name] = until if known is None else max(known, until)
+        return known is None or known <= now
 
     def add(self, send: WaitingSend) -> None:
         self._sends.setdefault(send.conversation, {})[send.id] = send

@@ -110,6 +110,9 @@ KINDS: Mapping[str, Kind] = {
     "account_restricted": Kind(409, 409, _PLATFORM, "time"),
     "platform_rate_limited": Kind(502, 502, _PLATFORM, "time"),
     "expired": Kind(504, 504, "The command's time ended before it could be sent.", "a new request"),
+    "erased": Kind(
+        410, 410, "The correspondent was erased before it could be sent.", "a message of theirs"
+    ),
     "transient": Kind(502, 502, "The platform could not be reached.", "a new request, later"),
     # Not now
     "internal_error": Kind(500, 500, "The gateway failed; its log says where."),

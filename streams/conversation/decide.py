@@ -24,7 +24,7 @@ def decide(state: State, command: AnyCommand, at: datetime, rules: Rules) -> tup
     Raises `administration.InvalidCommand` for a command that can't be carried out and has no
     event to say so; a send is always answered with an event.
     """
-    if state.outcome is not None and not outcomes.is_forgotten(state.outcome, to_ms(at), rules):
+    if state.outcome is not None and not outcomes.is_forgotten(state.outcome, to_ms(at)):
         return ()
     return _DECIDERS[command.type](state, command, at, rules)
 

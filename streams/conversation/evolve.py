@@ -69,15 +69,16 @@ def _accepted(state: State, event: events.SendAccepted) -> State:
         return state
     at, body = to_ms(event.time), event.data
     after = months.with_rank(before, body.month, body.rank)
+    outcome = outcomes.with_event(state.outcome, event, at)
     # An end that was told before the accept keeps the send from being opened again.
-    after = sends.accepted(after, body, at, has_left=outcomes.has_left(state.outcome))
+    after = sends.accepted(after, body, at, has_left=outcomes.has_left(outcome))
     if body.origin == "auto":
         after = conversations.answered_by_itself(after, event, at)
     return _changed(
         state,
         months.with_rank_given(state.profile, after.id, body.month, body.rank),
         after,
-        outcomes.with_event(state.outcome, event, at),
+        outcome,
     )
 
 

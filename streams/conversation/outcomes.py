@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.events import Event
-from streams.conversation.rules import Rules
+from streams.conversation.instants import DAY
 from streams.conversation.state import CommandOutcome, OutcomeEvent
 
 Status = Literal["none", "accepted", "unknown", "sent", "failed", "rejected", "applied"]
+
+MEMORY = 7 * DAY
+"""Milliseconds after the last news of a command. Its id may be decided anew then, and that is
+another command: nothing of the first counts for it."""
+_LATE = DAY
+"""So much longer an outcome is kept: news of it that are told late then still find it."""
 
 _ENDS: dict[str, Status] = {
     "message.sent": "sent",
@@ -49,11 +55,11 @@ def outcome_of(events: Iterable[Event] | Iterable[OutcomeEvent]) -> Outcome:
 
 
 def with_event(outcome: CommandOutcome | None, event: Event, at: int) -> CommandOutcome | None:
-    """The outcome with one more event of its command."""
+    """The outcome with one more event of its command; of two lives of an id, the later one."""
     told = _told(event)
-    if told.name in _NO_OUTCOME:
+    if told.name in _NO_OUTCOME or (outcome is not None and outcome.at - at >= MEMORY):
         return outcome
-    if outcome is None:
+    if outcome is None or is_forgotten(outcome, at):
         return CommandOutcome(at=at, events=(told,))
     if told in outcome.events and at <= outcome.at:
         return outcome
@@ -72,9 +78,14 @@ def is_under_way(outcome: CommandOutcome | None) -> bool:
     return outcome is not None and outcome_of(outcome.events).status == "accepted"
 
 
-def is_forgotten(outcome: CommandOutcome, at: int, rules: Rules) -> bool:
-    """Whether the command's id may be decided anew, and the outcome thrown away, at `at` (ms)."""
-    return at - outcome.at >= rules.command_memory
+def is_forgotten(outcome: CommandOutcome, at: int) -> bool:
+    """Whether the command's id may be decided anew at `at` (ms)."""
+    return at - outcome.at >= MEMORY
+
+
+def is_gone(outcome: CommandOutcome, now: int) -> bool:
+    """Whether the outcome is no part of the state any more, once the log tells of `now` (ms)."""
+    return now - outcome.at >= MEMORY + _LATE
 
 
 def _told(event: Event | OutcomeEvent) -> OutcomeEvent:

@@ -53,7 +53,6 @@ class Rules:
     thread_probe_after: int = HOUR
     """How long another app's control is believed before one send is let through to see."""
 
-    command_memory: int = 7 * DAY
     send_expiry: int = 15 * MINUTE
     echo_match_window: int = 10 * MINUTE
     """An echo with the same text, so long after the last attempt, is taken for that send."""

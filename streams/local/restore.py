@@ -9,6 +9,7 @@ leaves at least one of them whole.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,10 +17,13 @@ from itertools import islice
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+from pydantic import ValidationError
 
-from schemas.topics import ACCOUNTS, EVENTS, EventHeader
+from schemas.events import CorrespondentErased, parse_event
+from schemas.topics import ACCOUNTS, ERASURES, EVENTS, EventHeader
 from sinks.incarnations import UNLOGGED, Archived
 from streams import kafka
+from streams.erasures import Erasures, record_of
 from streams.local.accounts import AccountBook
 from streams.local.journal_notes import JournalNotes
 from streams.local.open_sends import OpenSends
@@ -53,23 +57,38 @@ async def restore(
     await producer.start()
     try:
         topic, events, restored = settings.topic(EVENTS), iter(archived), 0
-        book, sends = AccountBook(), OpenSends()
+        book, sends, erased = AccountBook(), OpenSends(), Erasures()
         partition_of = _Partitions(sorted(await producer.partitions_for(topic)))
         # The archive is read in another thread: its client blocks.
         while chunk := await asyncio.to_thread(_next, events):
             await _put(producer, topic, partition_of, chunk)
             for event in chunk:
                 book.note(event.value)
+                if b'"dm.correspondent.erased.v1"' in event.value:
+                    _note(erased, event.value)
                 sends.note(event.value, logged=event.origin != UNLOGGED)
             restored += len(chunk)
             progress(restored)
         for key, record in book.records():
             await producer.send(settings.topic(ACCOUNTS), record, key=key)
+        for erasure in erased.records():
+            await producer.send(
+                settings.topic(ERASURES), erasure.model_dump_json().encode(),
+                key=erasure.conversation_id.encode(),
+            )  # fmt: skip
         await producer.flush()
         now = datetime.now(UTC)
-        return Restored(restored, await resume(settings, producer, sends, known, now))
+        resumed = await resume(settings, producer, sends, known=known, erased=erased, now=now)
+        return Restored(restored, resumed)
     finally:
         await producer.stop()
+
+
+def _note(erased: Erasures, value: bytes) -> None:
+    with suppress(ValidationError):  # the conversations worker tells of it as a failure
+        event = parse_event(value)
+        if isinstance(event, CorrespondentErased):
+            erased.add(record_of(event))
 
 
 def _next(events: Iterator[Archived]) -> list[Archived]:

@@ -19,6 +19,7 @@ from streams.agents import send_events
 from streams.agents.journal import CHANGELOG, Note
 from streams.agents.outbox import partition_of
 from streams.agents.outgoing import Outgoing
+from streams.erasures import Erasures
 from streams.local.journal_notes import JournalNotes
 from streams.local.open_sends import OpenSend, OpenSends
 from streams.providers.retry import Unknown
@@ -39,7 +40,9 @@ async def resume(
     settings: Settings,
     producer: AIOKafkaProducer,
     sends: OpenSends,
+    *,
     known: JournalNotes | None,
+    erased: Erasures,
     now: datetime,
 ) -> Resumed:
     """Call it once the log is back and no worker runs. Returns when all of it is durable."""
@@ -49,7 +52,7 @@ async def resume(
             await _put_back(settings, producer, send.accepted, known.notes.get(send.accepted.id))
             in_line += 1
             continue
-        for event in lost(send, now):
+        for event in lost(send, erased, now):
             await producer.send(
                 settings.topic(EVENTS), event.to_json(), key=event.profileid.encode()
             )
@@ -58,7 +61,7 @@ async def resume(
     return Resumed(in_line, unknown)
 
 
-def lost(send: OpenSend, now: datetime) -> tuple[Event, ...]:
+def lost(send: OpenSend, erased: Erasures, now: datetime) -> tuple[Event, ...]:
     """That its outcome is unknown; with an attempt, where the log tells of none: without one no
     echo would be taken for it."""
     accepted, attempted = send.accepted, send.attempted
@@ -69,6 +72,7 @@ def lost(send: OpenSend, now: datetime) -> tuple[Event, ...]:
         attempts=attempted.data.attempt if attempted else 1,
         attempted_at=attempted.time if attempted else accepted.time,
     )
+    item = item.without_content() if erased.covers(accepted) else item
     unknown = send_events.unknown(item, _ENDED, now)
     return (unknown,) if attempted else (send_events.attempted(item, accepted.time), unknown)
 

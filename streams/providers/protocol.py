@@ -63,6 +63,19 @@ class OutboundSend:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an answer's headers say of the account's calls in the period under way."""
+
+    most: int
+    left: int
+
+    @classmethod
+    def said(cls, most: int | None, left: int | None) -> "Allowance | None":
+        """None where the headers name none."""
+        return cls(most, max(0, left)) if most and left is not None else None
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """The platform has taken the whole command."""
 
@@ -75,6 +88,7 @@ class Sent:
     pause_until: datetime | None = None
     """The platform's headers say that the account has used up its rate: the next send would be
     refused before this is over."""
+    allowance: Allowance | None = None
 
     @property
     def message_id(self) -> str | None:

@@ -69,6 +69,7 @@ class Desk:
                 kept=kept is not None,
                 settled=settled,
                 message_id=kept.message_id if kept is not None else None,
+                at_ms=int(self.store.clock() * 1000),
             )
         )
 

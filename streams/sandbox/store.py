@@ -66,6 +66,7 @@ class Attempt:
     settled: bool
     """The answer told for certain that the message was refused: it may be sent again."""
     message_id: str | None
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,16 @@ from streams.agents.delivery import OUTBOUND, Delivery, add_delivery_agents
 from streams.agents.dispatcher import Dispatcher
 from streams.agents.journal import TABLE, TableJournal
 from streams.agents.outbox import Outbox
-from streams.agents.rules import rules_of
+from streams.agents.pace import Pace
 from streams.agents.state_table import StateTable
+from streams.conversation import outcomes
+from streams.erasures import ErasureDirectory
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
 from streams.providers.made_up import MadeUpCredentials
 from streams.providers.protocol import OutboundSend, SendError, Sent
+from streams.providers.rates import rates_of
 from streams.settings import Settings
 from streams.workers.app import make_app
 from streams.workers.backfill import Archives, add_backfill
@@ -40,6 +43,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     directory = AccountDirectory(settings)
     await directory.start()
     stack.push_async_callback(directory.stop)
+    erasures = ErasureDirectory(settings)
     client = make_client()
     stack.push_async_callback(client.aclose)
     connectors = registry.make_connectors(settings, client)
@@ -65,14 +69,24 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     def outbox() -> Outbox:
         return Outbox(producer, partitions=settings.partitions)
 
+    pace = Pace(rates_of(settings), settings.send_burst)
+
     def dispatcher() -> Dispatcher:
+        pace.begin(_share_of_sends(app, settings))
         journal = TableJournal(
             settings=settings,
             table=table,
             outbox=outbox(),
-            remembered=timedelta(milliseconds=rules_of(settings).command_memory),
+            remembered=timedelta(milliseconds=outcomes.MEMORY),
         )
-        return Dispatcher(send=send, journal=journal, clock=_now, jitter=jitter.random)
+        return Dispatcher(
+            send=send,
+            journal=journal,
+            clock=_now,
+            jitter=jitter.random,
+            pace=pace,
+            is_erased=erasures.covers,
+        )
 
     delivery = Delivery(
         settings=settings,
@@ -82,6 +96,8 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         log=log,
         clock=_now,
     )
+    await erasures.start(delivery.erased)
+    stack.push_async_callback(erasures.stop)
     # First of all to stop: attempts under way still need the clients to tell their end.
     stack.push_async_callback(delivery.stop)
     add_delivery_agents(app, settings, delivery)
@@ -89,6 +105,14 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     backfills = add_backfill(app, settings, archives, make_outbox=outbox, log=log, clock=_now)
     stack.push_async_callback(backfills.stop)
     return app
+
+
+def _share_of_sends(app: faust.App, settings: Settings) -> float:
+    """How many of the partitions with sends are this worker's. An account's conversations are
+    spread over all of them evenly, so that is its share of the account's limits."""
+    topics = {settings.topic(name) for name in OUTBOUND}
+    mine = sum(place.topic in topics for place in app.consumer.assignment())
+    return max(1, mine) / (len(topics) * settings.partitions)
 
 
 def _now() -> datetime:

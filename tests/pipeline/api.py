@@ -17,10 +17,9 @@ import httpx
 from streams.gateway.signatures import sign_meta
 from streams.keys import make_key, write_keys
 from streams.local import processes
-from streams.settings import Settings
 from tests.conftest import TEST_KAFKA, ClickHouse
 from tests.pipeline.sandbox import SECRETS, digits
-from tests.pipeline.talking import Talk, talking
+from tests.pipeline.talking import Talk, own_settings, talking
 
 
 @dataclass
@@ -172,16 +171,7 @@ def _lets_in(address: str, key: str) -> bool:
 @contextmanager
 def serving(broker: str, clickhouse: ClickHouse, folder: Path, **more: str) -> Iterator[Api]:
     """All workers, the gateway, and the sandbox in the platforms' place."""
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=not TEST_KAFKA,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-        clickhouse_url=clickhouse.url,
-        clickhouse_database=clickhouse.migrated(),
-    )
+    settings = own_settings(broker, folder, clickhouse, embedded=not TEST_KAFKA)
     with talking(settings, folder, "conversations", "delivery", "history", **more) as talk:
         address = f"http://127.0.0.1:{talk.running.settings.port}"
         with httpx.Client(base_url=address, timeout=30, trust_env=False) as http:

@@ -11,10 +11,9 @@ import pytest
 
 from schemas import events
 from schemas.base import Platform, Provider
-from streams.settings import Settings
 from tests.conftest import ClickHouse
 from tests.pipeline.sandbox import digits
-from tests.pipeline.talking import Account, Talk, talking
+from tests.pipeline.talking import Account, Talk, own_settings, talking
 
 AYRSHARE_PROFILES = 60
 """Credentials with a Profile-Key of their own: `ay0`, `ay1`, ..."""
@@ -24,16 +23,7 @@ DAY = 86_400.0
 
 @contextmanager
 def linking(broker: str, clickhouse: ClickHouse, folder: Path) -> Iterator[Talk]:
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-        clickhouse_url=clickhouse.url,
-        clickhouse_database=clickhouse.migrated(),
-    )
+    settings = own_settings(broker, folder, clickhouse)
     credentials = {
         f"credential_ay{number}": json.dumps({"token": "a-key", "profile_key": f"key-{number}"})
         for number in range(AYRSHARE_PROFILES)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.settings import Settings
+from schemas import events
 from tests.conftest import ClickHouse
-from tests.pipeline.talking import Talk, talking
+from tests.pipeline.talking import Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
 
@@ -20,17 +20,8 @@ def talk(
     broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("erase")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-        clickhouse_url=embedded_clickhouse.url,
-        clickhouse_database=embedded_clickhouse.migrated(),
-    )
-    with talking(settings, folder, "conversations", "history") as found:
+    settings = own_settings(broker, folder, embedded_clickhouse)
+    with talking(settings, folder, "conversations", "delivery", "history") as found:
         yield found
 
 
@@ -84,3 +75,35 @@ def test_who_never_wrote_is_not_erased(talk: Talk) -> None:
     assert done.returncode == 1
     assert "has no message" in done.stdout
     assert "stage `command`" in done.stderr
+
+
+def test_sends_that_were_accepted_before_end_without_leaving_a_text_behind(talk: Talk) -> None:
+    """One waits on the delayed topic; the request of the other is under way."""
+    account = talk.account("facebook")
+    waiting, under_way = talk.somebody_writes(account), talk.somebody_writes(account)
+    answer = "Your keys are in Apple Lane 9"
+    talk.box.post("faults", kind="busy", recipient=waiting)
+    delayed = talk.send(account, waiting, text=answer)
+    talk.running.wait(lambda: len(talk.box.attempts(waiting)) == 3, 20, "three quick attempts")
+    talk.box.post("faults", kind="hang_before", recipient=under_way)
+    hanging = talk.send(account, under_way, text=answer)
+    talk.running.wait(lambda: len(talk.box.attempts(under_way)) == 1, 20, "the attempt")
+    for person in (waiting, under_way):
+        done = erase(talk, account.id, account.conversation(person), "--yes")
+        assert (done.returncode, done.stderr) == (0, "")
+
+    assert talk.reason(delayed, "send.failed") == "erased"
+    unknown = talk.outcome(hanging)
+    assert isinstance(unknown, events.SendUnknown)
+    assert unknown.data.text is None
+    talk.running.settled()
+    assert len(talk.box.attempts(waiting)) == 3
+    assert set(texts(talk, waiting) + texts(talk, under_way)) <= {""}
+    client = talk.running.archive()
+    database = talk.running.settings.clickhouse_database
+    for table, column in (("events", "text"), ("events", "details"), ("event_log", "payload")):
+        left = client.command(
+            f"SELECT countIf({column} LIKE '%Apple Lane%') FROM {database}.{table}"
+        )
+        assert left == 0, (table, column)
+    client.close()

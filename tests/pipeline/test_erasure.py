@@ -379,3 +379,30 @@ def test_what_could_not_be_understood_and_names_them_goes_as_well(
     assert secrets_left(client, database, NOT_BOB) == {}
     writer.write(unknown.model_copy(update={"id": "u2"}), orjson.dumps(item))
     assert secrets_left(client, database, NOT_BOB) == {}
+
+
+def test_what_is_told_afterwards_of_a_send_that_was_under_way_has_no_content(
+    client: Client, database: str
+) -> None:
+    """The echo knows of no command; the copy that names it may come before or after it."""
+    message = {"message_id": "late", "text": SECRETS[0]}
+    own = event(
+        events.MessageSent, data.Message, minute=11, command_id="c5", origin="api", **message
+    )
+    echo = event(events.MessageSent, data.Message, minute=11, origin="elsewhere", **message)
+    echo = echo.model_copy(update={"id": own.id})
+    unknown = event(
+        events.SendUnknown, data.SendUnknown, minute=12, command_id="c6", origin="api",
+        reason="maybe_delivered", message="It may have arrived.", attempts=1, text=SECRETS[0],
+    )  # fmt: skip
+    for order in ([own, echo], [echo, own]):
+        writer = Writer(client, database, log=uuid.uuid4().hex)
+        writer.write(*history())
+        writer.write(erased())
+        for one in (*order, unknown):
+            writer.write(one)
+        new = event(events.MessageSent, data.Message, minute=13, message_id="new", text="new")
+        writer.write(new)
+        assert secrets_left(client, database, NOT_BOB) == {}
+    texts = dict(view(client, database, "messages", "message_id", "text"))
+    assert (texts["late"], texts["new"]) == ("", "new")

@@ -13,9 +13,8 @@ from streams.cli.inspect import inspect_command
 from streams.cli.key import key_app
 from streams.cli.profile import profile_app
 from streams.cli.send import send_command
-from streams.settings import Settings
 from tests.pipeline.sandbox import digits
-from tests.pipeline.talking import Account, Talk, talking
+from tests.pipeline.talking import Account, Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
 
@@ -30,14 +29,7 @@ APP.add_typer(key_app, name="key")
 @pytest.fixture(scope="module")
 def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("operating")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-    )
+    settings = own_settings(broker, folder)
     with talking(settings, folder, "conversations", "delivery") as found:
         yield found
 

@@ -16,14 +16,13 @@ from streams import kafka, rebuilding
 from streams.agents.outbox import Outbox
 from streams.log_positions import STATE_CHANGELOG
 from streams.rebuilding import Fold, Rebuilt, compare
-from streams.settings import Settings
 from streams.simulator.client import Sending, send
 from streams.simulator.sign import Secrets
 from streams.simulator.simulation import Parameters, simulate
 from streams.state_differences import differences
 from tests.conftest import ClickHouse
 from tests.pipeline import sandbox as boxes
-from tests.pipeline.talking import Account, Talk, talking
+from tests.pipeline.talking import Account, Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
 
@@ -37,16 +36,7 @@ def talk(
 ) -> Iterator[Talk]:
     """A pipeline that has seen a simulated day, sends of every fate, and an erasure."""
     folder = tmp_path_factory.mktemp("rebuild")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-        clickhouse_url=embedded_clickhouse.url,
-        clickhouse_database=embedded_clickhouse.migrated(),
-    )
+    settings = own_settings(broker, folder, embedded_clickhouse)
     with talking(settings, folder, "conversations", "delivery", "history") as found:
         a_day(found)
         for platform in ("facebook", "instagram", "x"):

@@ -11,10 +11,9 @@ import pytest
 from schemas import events
 from schemas.base import Platform, Provider, to_milliseconds
 from schemas.data import AutoResponseConfigured, LimitChanged
-from streams.settings import Settings
 from tests.conftest import ClickHouse
 from tests.pipeline.sandbox import digits
-from tests.pipeline.talking import Account, Talk, talking
+from tests.pipeline.talking import Account, Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
 
@@ -24,16 +23,7 @@ def talk(
     broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("sends")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-        clickhouse_url=embedded_clickhouse.url,
-        clickhouse_database=embedded_clickhouse.migrated(),
-    )
+    settings = own_settings(broker, folder, embedded_clickhouse)
     with talking(settings, folder, "conversations", "delivery", "history") as found:
         yield found
 

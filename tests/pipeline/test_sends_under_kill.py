@@ -11,8 +11,7 @@ import pytest
 from schemas import events
 from schemas.data import AutoResponseConfigured
 from streams.conversation.outcomes import outcome_of
-from streams.settings import Settings
-from tests.pipeline.talking import Account, Talk, talking
+from tests.pipeline.talking import Account, Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
 
@@ -39,15 +38,10 @@ FAULTS = (
 @pytest.fixture(scope="module")
 def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("kills")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-    )
-    with talking(settings, folder, "conversations", "delivery") as found:
+    settings = own_settings(broker, folder)
+    # 10,000 messages to 40 people are more than Meta takes for them in a day.
+    limits = {"meta_person_limits": ""}
+    with talking(settings, folder, "conversations", "delivery", **limits) as found:
         yield found
 
 

@@ -15,6 +15,7 @@ from streams.providers.credentials import Credential
 from streams.providers.http import NoAnswer, base_address, exchange, json_post, no_answer_error
 from streams.providers.protocol import (
     AccountHealth,
+    Allowance,
     ErrorClass,
     HistoryPage,
     LinkedAccount,
@@ -79,6 +80,7 @@ class Ayrshare:
                 external_conversation_id=answers.text(reply.get("conversationId"))
                 or send.external_conversation_id,
                 pause_seconds=_used_up(answer.headers),
+                allowance=_allowance(answer.headers),
             )
         error = errors.classify_error(answer.status, answer.headers, answer.body)
         return _in_part(error) if _parts(send) > 1 else error
@@ -167,10 +169,15 @@ def _message_ids(reply: Json) -> tuple[str, ...]:
     return tuple(i for i in ids if i is not None)
 
 
-def _used_up(headers: Mapping[str, str], *, share: float = 1.0) -> float | None:
-    """Seconds until calls are free again, where that share of them is spent."""
+def _allowance(headers: Mapping[str, str]) -> Allowance | None:
     count = answers.integer(headers.get("x-ratelimit-count"))
     most = answers.integer(headers.get("x-ratelimit-max"))
-    if count is not None and most is not None and count >= most * share > 0:
+    return None if count is None or most is None else Allowance.said(most, most - count)
+
+
+def _used_up(headers: Mapping[str, str], *, share: float = 1.0) -> float | None:
+    """Seconds until calls are free again, where that share of them is spent."""
+    said = _allowance(headers)
+    if said is not None and said.most - said.left >= said.most * share:
         return errors.RATE_WINDOW_SECONDS
     return None

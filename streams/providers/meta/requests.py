@@ -52,6 +52,12 @@ def messages(send: OutboundSend) -> list[Body]:
     return [{"recipient": {"id": send.recipient_id}, **kind, "message": m} for m in contents]
 
 
+def is_played(body: Body) -> bool:
+    """Audio or video, for which Meta's limits are lower."""
+    attachment = body["message"].get("attachment", {})
+    return attachment.get("type") in {"audio", "video"}
+
+
 def _media(send: OutboundSend) -> list[Body]:
     urls = send.media_urls
     grouped = (

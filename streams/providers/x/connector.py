@@ -14,6 +14,7 @@ from streams.providers.credentials import Credential
 from streams.providers.http import NoAnswer, base_address, exchange, json_post, no_answer_error
 from streams.providers.protocol import (
     AccountHealth,
+    Allowance,
     ErrorClass,
     HistoryPage,
     LinkedAccount,
@@ -87,6 +88,10 @@ class X:
                     answers.dig(reply, "data", "dm_conversation_id")
                 ),
                 pause_until=_used_up(answer.headers).at,
+                allowance=Allowance.said(
+                    answers.integer(answer.headers.get("x-rate-limit-limit")),
+                    answers.integer(answer.headers.get("x-rate-limit-remaining")),
+                ),
             )
         return errors.classify_error(answer.status, answer.headers, answer.body)
 

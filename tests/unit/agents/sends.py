@@ -11,6 +11,8 @@ from schemas.events import Event, SendAccepted
 from schemas.ids import profile_event_id
 from streams.agents.dispatcher import Dispatcher
 from streams.agents.outgoing import Noted, Outgoing, WaitingSend
+from streams.agents.pace import Pace
+from streams.erasures import Erasures
 from streams.providers.protocol import ErrorClass, OutboundSend, SendError, Sent
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -20,18 +22,29 @@ REFUSED = (ErrorClass.TRANSIENT, ErrorClass.RATE_LIMITED, ErrorClass.BAD_REQUEST
 
 @dataclass
 class Clock:
-    """Sleeping takes no time of ours and passes theirs."""
+    """Sleeping takes no time of ours and passes theirs: once nothing else happens, it is the time
+    at which the first sleeper wakes."""
 
     now: datetime = NOON
+    _sleepers: list[datetime] = field(default_factory=list)
+    _woken: int = 0
 
     def __call__(self) -> datetime:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
         target = self.now + timedelta(seconds=seconds)
-        for _ in range(20):
-            await asyncio.sleep(0)
-        self.now = max(self.now, target)
+        self._sleepers.append(target)
+        try:
+            while self.now < target:
+                woken = self._woken
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                if woken == self._woken and target == min(self._sleepers):
+                    self.now = max(self.now, target)
+        finally:
+            self._sleepers.remove(target)
+            self._woken += 1
 
 
 def accepted(
@@ -124,6 +137,8 @@ class World:
 
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     clock: Clock = field(default_factory=Clock)
+    pace: Pace = field(default_factory=lambda: Pace({}))
+    erasures: Erasures = field(default_factory=Erasures)
     answers: dict[str, list[Answer | Callable[[], Any]]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     outbounds: list[OutboundSend] = field(default_factory=list)
@@ -145,6 +160,8 @@ class World:
             clock=self.clock,
             jitter=lambda: 1.0,
             sleep=self.clock.sleep,
+            pace=self.pace,
+            is_erased=self.erasures.covers,
         )
 
     def item(self, command_id: str, person: str = "p", **more: Any) -> Outgoing:

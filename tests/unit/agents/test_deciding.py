@@ -61,12 +61,20 @@ class Table(StateTable):
     def get(self, key: bytes) -> bytes | None:
         return self.data.get(key)
 
+    def keys_of(self, partition: int) -> list[bytes]:
+        del partition
+        return list(self.data)
+
     def queue_changelog(self, changes: Any, outbox: Outbox, partition: int) -> Any:
         del outbox, partition
         return list(changes)
 
     def apply(self, changes: Any) -> None:
-        self.data.update(changes)
+        for key, value in changes:
+            if value is None:
+                self.data.pop(key, None)
+            else:
+                self.data[key] = value
 
 
 @dataclass

@@ -104,12 +104,29 @@ def test_a_repeated_command_keeps_its_rejection_although_it_would_pass_now() -> 
 def test_a_commands_id_is_remembered_for_7_days(later: timedelta, *, decided: bool) -> None:
     one = talking()
     one.do(send())
-    assert is_forgotten(one.outcomes["c-1"], _ms(one, later), one.rules) == decided
+    assert is_forgotten(one.outcomes["c-1"], _ms(one, later)) == decided
     assert bool(one.do(send(), NOW + later)) == decided
 
 
 def _ms(one: Worker, later: timedelta) -> int:
     return one.outcomes["c-1"].at + int(later / MS)
+
+
+def test_an_id_that_is_used_again_later_is_another_command_and_no_contradiction() -> None:
+    one = talking()
+    one.do(send())
+    one.hear(echo(after(seconds=1), command_id="c-1"))
+    again = after(days=8)
+    one.hear(writes(again))
+    one.do(send(), again)
+    assert outcome_of(one.outcomes["c-1"].events).status == "accepted"
+    assert [open_send.command_id for open_send in one.conversation().open] == ["c-1"]
+    one.hear(echo(again + timedelta(seconds=1), message_id="another", command_id="c-1"))
+    ended = outcome_of(one.outcomes["c-1"].events)
+    assert (ended.status, ended.contradictory) == ("sent", False)
+    told_late = echo(after(seconds=1), command_id="c-1")
+    one.hear(told_late)
+    assert outcome_of(one.outcomes["c-1"].events) == ended
 
 
 def test_a_commands_end_keeps_it_remembered_for_7_days_more() -> None:
