@@ -68,15 +68,19 @@ def prepare_cluster(
     heap_mb: int = 256,
     properties: Mapping[str, str] | None = None,
     format_with: Sequence[str] = (),
+    ports: Sequence[int] = (),
     tell: Callable[[str], None] | None = None,
 ) -> Cluster:
-    """The same, formatted and not yet started. `tell`: see jars.resolve."""
+    """The same, formatted and not yet started. `ports`: of the nodes, in order; else free ones.
+    `tell`: see jars.resolve."""
     jars.java()
     jars.resolve(version, tell=tell)
     made = tuple(
         Node(number, folder.absolute() / f"node-{number}", version, heap_mb)
         for number in range(1, nodes + 1)
     )
+    for node, port in zip(made, ports, strict=False):
+        node.port = port
     voters = ",".join(f"{node.number}@127.0.0.1:{node.controller_port}" for node in made)
     for node in made:
         node.properties = {**_properties(node, nodes, voters), **(properties or {})}

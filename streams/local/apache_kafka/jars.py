@@ -56,7 +56,7 @@ def java() -> str:
 def resolve(version: str = NEWEST, *, tell: Callable[[str], None] | None = None) -> Path:
     """The folder with the jars; fetched once by Maven into the user's cache (about 50 MB).
 
-    `tell` gets the name of each jar when it is there. Raises BrokerStartError.
+    `tell` gets the name of each jar that came over the network. Raises BrokerStartError.
     """
     folder = _folder(version)
     if folder.is_dir():
@@ -92,8 +92,8 @@ def _fetch(maven: str, version: str, folder: Path, tell: Callable[[str], None]) 
         limit.start()
         trouble = ""
         for line in child.stdout or ():
-            if copied := re.match(r"\[INFO\] Copying (\S+\.jar) to ", line):
-                tell(copied[1])
+            if jar := re.search(r"Downloaded from \S+: \S*/(\S+\.jar) ", line):
+                tell(jar[1])
             elif line.startswith("[ERROR]") and not trouble:
                 trouble = line.removeprefix("[ERROR]").strip()
         limit.cancel()
