@@ -72,10 +72,11 @@ class Node:
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
-            # Its arguments may hold passwords, its output does not repeat them.
-            said = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+            said = (done.stderr or done.stdout).strip().rpartition("\n")[2][:300]
+            # It repeats the arguments that it does not like, and these may hold a password.
+            why = f"one of {len(more)} arguments of the caller may be wrong" if more else said
             raise BrokerStartError(
-                f"the storage of Apache Kafka in {self.folder} could not be made: {said[:300]}"
+                f"the storage of Apache Kafka in {self.folder} could not be made: {why}"
             )
 
     def arguments(self) -> tuple[str, ...]:
