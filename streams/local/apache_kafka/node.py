@@ -126,7 +126,7 @@ class Node:
     def pause(self) -> None:
         """SIGSTOP: it neither answers nor lets go of its connections."""
         if self._child is not None:
-            self._child.send_signal(signal.SIGSTOP)
+            processes.pause(self._child)
 
     def resume(self) -> None:
         if self._child is not None:
