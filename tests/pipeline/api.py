@@ -17,7 +17,8 @@ import httpx
 from streams.gateway.signatures import sign_meta
 from streams.keys import make_key, write_keys
 from streams.local import processes
-from tests.conftest import TEST_KAFKA, ClickHouse
+from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.sandbox import SECRETS, digits
 from tests.pipeline.talking import Talk, own_settings, talking
 
@@ -169,9 +170,9 @@ def _lets_in(address: str, key: str) -> bool:
 
 
 @contextmanager
-def serving(broker: str, clickhouse: ClickHouse, folder: Path, **more: str) -> Iterator[Api]:
+def serving(broker: Broker, clickhouse: ClickHouse, folder: Path, **more: str) -> Iterator[Api]:
     """All workers, the gateway, and the sandbox in the platforms' place."""
-    settings = own_settings(broker, folder, clickhouse, embedded=not TEST_KAFKA)
+    settings = own_settings(broker, folder, clickhouse)
     with talking(settings, folder, "conversations", "delivery", "history", **more) as talk:
         address = f"http://127.0.0.1:{talk.running.settings.port}"
         with httpx.Client(base_url=address, timeout=30, trust_env=False) as http:

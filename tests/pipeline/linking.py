@@ -22,7 +22,7 @@ DAY = 86_400.0
 
 
 @contextmanager
-def linking(broker: str, clickhouse: ClickHouse, folder: Path) -> Iterator[Talk]:
+def linking(broker: Broker, clickhouse: ClickHouse, folder: Path) -> Iterator[Talk]:
     settings = own_settings(broker, folder, clickhouse)
     credentials = {
         f"credential_ay{number}": json.dumps({"token": "a-key", "profile_key": f"key-{number}"})

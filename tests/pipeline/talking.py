@@ -20,6 +20,7 @@ from streams import kafka
 from streams.local import processes
 from streams.settings import Settings
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline import sandbox as boxes
 from tests.pipeline.running import Running
 from tests.pipeline.sandbox import Sandbox, digits
@@ -253,22 +254,13 @@ def _json(command: commands.AnyCommand) -> bytes:
     return command.model_dump_json(exclude_none=True).encode()
 
 
-def own_settings(
-    broker: str, folder: Path, clickhouse: ClickHouse | None = None, *, embedded: bool = True
-) -> Settings:
+def own_settings(broker: Broker, folder: Path, clickhouse: ClickHouse | None = None) -> Settings:
     """Topics of its own on a broker that others use, and a database of its own if it archives."""
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=embedded,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
-    )
     if clickhouse is None:
-        return settings
-    archive = {"clickhouse_url": clickhouse.url, "clickhouse_database": clickhouse.migrated()}
-    return settings.model_copy(update=archive)
+        return broker.settings(folder)
+    return broker.settings(
+        folder, clickhouse_url=clickhouse.url, clickhouse_database=clickhouse.migrated()
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 
 from schemas import events
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.talking import Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
@@ -17,7 +18,7 @@ TEXT = "I live in Rose Street 7"
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("erase")
     settings = own_settings(broker, folder, embedded_clickhouse)

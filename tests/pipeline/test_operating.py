@@ -13,6 +13,7 @@ from streams.cli.inspect import inspect_command
 from streams.cli.key import key_app
 from streams.cli.profile import profile_app
 from streams.cli.send import send_command
+from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, own_settings, talking
 
@@ -27,7 +28,7 @@ APP.add_typer(key_app, name="key")
 
 
 @pytest.fixture(scope="module")
-def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
+def talk(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("operating")
     settings = own_settings(broker, folder)
     with talking(settings, folder, "conversations", "delivery") as found:

@@ -21,6 +21,7 @@ from streams.simulator.sign import Secrets
 from streams.simulator.simulation import Parameters, simulate
 from streams.state_differences import differences
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline import sandbox as boxes
 from tests.pipeline.talking import Account, Talk, own_settings, talking
 
@@ -32,7 +33,7 @@ WEBHOOKS = 1200
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     """A pipeline that has seen a simulated day, sends of every fate, and an erasure."""
     folder = tmp_path_factory.mktemp("rebuild")

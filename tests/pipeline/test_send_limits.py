@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from schemas import events
+from tests.engines import Broker
 from tests.pipeline.talking import Talk, own_settings, talking
 
 pytestmark = pytest.mark.pipeline
@@ -14,7 +15,7 @@ MOST, SECONDS = 10, 5
 
 
 @pytest.fixture(scope="module")
-def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
+def talk(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("limits")
     limits = {"meta_send_limits": f"{MOST}/{SECONDS}"}
     settings = own_settings(broker, folder)

@@ -12,6 +12,7 @@ from schemas import events
 from schemas.base import Platform, Provider, to_milliseconds
 from schemas.data import AutoResponseConfigured, LimitChanged
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, own_settings, talking
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("sends")
     settings = own_settings(broker, folder, embedded_clickhouse)

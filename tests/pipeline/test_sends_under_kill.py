@@ -11,9 +11,10 @@ import pytest
 from schemas import events
 from schemas.data import AutoResponseConfigured
 from streams.conversation.outcomes import outcome_of
+from tests.engines import Broker
 from tests.pipeline.talking import Account, Talk, own_settings, talking
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
 
 SENDS = int(os.environ.get("DM_TEST_SENDS", "400"))
 """10000 takes some minutes."""
@@ -36,7 +37,7 @@ FAULTS = (
 
 
 @pytest.fixture(scope="module")
-def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
+def talk(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("kills")
     settings = own_settings(broker, folder)
     # 10,000 messages to 40 people are more than Meta takes for them in a day.
