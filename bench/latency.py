@@ -26,7 +26,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench.processes import broker, sandbox, wait_until_listening, wait_until_ready, worker
+from bench.processes import (
+    broker,
+    processor_seconds_of_all,
+    sandbox,
+    wait_until_listening,
+    wait_until_ready,
+    worker,
+)
 from schemas import data, events
 from schemas.base import to_milliseconds
 from schemas.commands import ConfigureAutoResponse
@@ -50,6 +57,8 @@ class Seen:
     asked: dict[str, float] = field(default_factory=dict)
     """By person: wall clock, ms. The sandbox is on the same machine."""
     statuses: dict[int, int] = field(default_factory=dict)
+    busy: dict[str, float] = field(default_factory=dict)
+    """By process: the share of a core that it took meanwhile."""
 
 
 def page(number: int) -> str:
@@ -132,13 +141,12 @@ def _note(found: dict[str, dict[str, float]], record: Any) -> None:
         steps["received"] = event.receivedat.timestamp() * 1000
         steps["normalised"] = record.timestamp
     elif isinstance(event, events.SendAccepted):
-        steps["asked for"] = event.time.timestamp() * 1000  # the command's record
         steps["accepted"] = record.timestamp
     elif isinstance(event, events.SendAttempted):
         steps["attempted"] = event.time.timestamp() * 1000
 
 
-STEPS = ("received", "normalised", "asked for", "accepted", "attempted", "sent")
+STEPS = ("received", "normalised", "accepted", "attempted", "sent")
 
 
 def run(rate: float, seconds: float, warm_up: float, console: Console) -> None:
@@ -181,7 +189,11 @@ def _drive(
         def moved(done: int, bar: Any = bar) -> None:
             progress.update(bar, completed=done)
 
+        before, started = processor_seconds_of_all(), time.perf_counter()
         uvloop.run(ask(url, first, count, rate, seen=seen, progress=moved))
+        took = time.perf_counter() - started
+        for part, used in processor_seconds_of_all().items():
+            seen.busy[part] = (used - before[part]) / took
         first += count
         wait_for_the_last(box)
     return seen
@@ -210,6 +222,8 @@ def report(
         table.add_row(name, *(f"{value:,.0f}" for value in (cuts[49], cuts[89], cuts[98])),
                       f"{max(took):,.0f}")  # fmt: skip
     console.print(table)
+    shares = ", ".join(f"{part} {share:.0%}" for part, share in sorted(seen.busy.items()))
+    console.print(f"shares of a core: {shares}", highlight=False)
     console.print(GOALS, highlight=False)
     if len(total) < len(seen.asked):
         raise SystemExit("some were not answered: see the workers' logs")

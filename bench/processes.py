@@ -80,8 +80,27 @@ def resident_bytes(child: "Popen[bytes]") -> int:
 
 def processor_seconds(child: "Popen[bytes]") -> float:
     """User and system time that the process has used (/proc/PID/stat, fields 14 and 15)."""
-    fields = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+    return _processor_seconds(child.pid)
+
+
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+PARTS = {"tansu": "broker", "sandbox": "sandbox", "gateway": "gateway",
+         "conversations": "conversations", "delivery": "delivery"}  # fmt: skip
+"""By a word of their command line, in which only the sandbox's names another part as well."""
+
+
+def processor_seconds_of_all() -> dict[str, float]:
+    """By part of the pipeline, and of this process, which drives them."""
+    found = {"driver": _processor_seconds(os.getpid())}
+    for pid in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split():
+        command = Path(f"/proc/{pid}/cmdline").read_text()
+        name = next((name for word, name in PARTS.items() if word in command), command)
+        found[name] = _processor_seconds(int(pid))
+    return found
 
 
 @contextmanager

@@ -26,7 +26,12 @@ class AccountDirectory:
         self._references: dict[tuple[Provider, str], set[str]] = defaultdict(set)
         """By provider and profile."""
         self._topic = FollowedTopic(
-            settings, ACCOUNTS, what="accounts", apply=self._apply, changed=lambda: None
+            settings,
+            ACCOUNTS,
+            what="accounts",
+            apply=self._apply,
+            changed=lambda: None,
+            at_once=True,  # a send may follow the link at once, and needs its credential
         )
 
     def get(self, key: str) -> AccountRecord | None:

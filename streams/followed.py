@@ -29,13 +29,17 @@ class FollowedTopic:
         what: str,
         apply: Callable[[str, bytes | None], None],
         changed: Callable[[], None],
+        at_once: bool = False,
     ) -> None:
-        """`what`: its records in a word, for the log."""
+        """`what`: its records in a word, for the log. `at_once`: where somebody acts on a record
+        as soon as it is written; else the embedded broker is asked less often."""
         self._settings = settings
         self._topic = topic
         self._what = what
         self._apply = apply
         self._changed = changed
+        patient = settings.embedded and not at_once
+        self._wait_ms = kafka.EMBEDDED_PATIENT_WAIT_MS if patient else None
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -55,7 +59,7 @@ class FollowedTopic:
     async def read_all(self) -> AIOKafkaConsumer:
         """Reads the topic up to its end as it was at the call; the consumer goes on from there.
         Raises LookupError where the topic is missing, and aiokafka's errors."""
-        consumer = kafka.reader(self._settings, self._topic)
+        consumer = kafka.reader(self._settings, self._topic, wait_ms=self._wait_ms)
         try:
             await consumer.start()
             await self._read_to_the_end(consumer)

@@ -21,12 +21,15 @@ everything behind it back: a stall that lag shows, never a loss. Batches are ack
 workers at random moments and compares what was committed with what was done.
 """
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 import faust
+from aiokafka.protocol.fetch import FetchRequest
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
@@ -45,6 +48,10 @@ class Quirks:
     fetch_wait_ms: int
     """How long an empty fetch waits. A broker answers as soon as there is data, but this one looks
     again only after half of it, so at Faust's 1,500 each hop takes 750 ms."""
+    fetch_pace_ms: int
+    """How long after a fetch the next one is written at the earliest. One costs this broker and its
+    reader 2 ms of processor time together, whatever it brings: at 100 messages a second a worker
+    would fetch 300 times a second, and take what it saves in waiting from who has work to do."""
     ends: Callable[[Iterable[TP]], Awaitable[Mapping[TP, int]]]
     """Partitions to the offset after the last record of each. Its own answer leaves out the last
     batch but for one record, and recovery would leave it out of the state."""
@@ -112,6 +119,8 @@ def embedded_consumer(base: type[Any], quirks: Quirks) -> type[Any]:
             consumer = super()._create_worker_consumer(transport)
             wait = quirks.fetch_wait_ms
             consumer._fetch_max_wait_ms = wait  # noqa: SLF001 - read when it starts
+            client: Any = consumer._client  # noqa: SLF001 - its fetcher has no pace of its own
+            client.send = paced(client.send, quirks.fetch_pace_ms / 1000)
             return consumer
 
     class EmbeddedConsumer(base):  # type: ignore[misc]
@@ -122,6 +131,28 @@ def embedded_consumer(base: type[Any], quirks: Quirks) -> type[Any]:
             return await quirks.ends(partitions)
 
     return EmbeddedConsumer
+
+
+def paced(
+    send: Callable[..., Awaitable[Any]],
+    seconds: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Callable[..., Awaitable[Any]]:
+    """`send` of a client, whose fetches begin at least so far apart. All else goes at once."""
+    earliest = 0.0
+
+    async def paced_send(node: Any, request: Any, **more: Any) -> Any:
+        nonlocal earliest
+        if isinstance(request, FetchRequest):
+            now = clock()
+            earliest, wait = max(earliest, now) + seconds, earliest - now
+            if wait > 0:
+                await sleep(wait)
+        return await send(node, request, **more)
+
+    return paced_send
 
 
 def deliver_in_batches(

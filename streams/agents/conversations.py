@@ -1,6 +1,7 @@
 """The two agents of the conversations worker: webhooks to events; events and commands to state."""
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,10 +57,6 @@ def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -
                 await stream.ack(done)
 
 
-_AUTOMATIC = b'"origin":"auto"'
-"""In a command as JSON. A text that quotes it has a backslash before each mark."""
-
-
 class LeaseOverError(RuntimeError):
     """The batch took longer than the session: another worker may own the partition by now."""
 
@@ -72,11 +69,6 @@ class Work:
     states: WorkingSet
     done: list[Any] = field(default_factory=list)
     """In the order to acknowledge."""
-    decided: list[Deciding] = field(default_factory=list)
-
-    def hand_on(self) -> None:
-        for deciding in self.decided:
-            deciding.hand_on()
 
 
 @dataclass(slots=True)
@@ -103,6 +95,10 @@ class StateKeeper:
     """Batches of commands, and the end of the events when each was read: what a caller may have
     seen before they wrote is folded before it is decided."""
 
+    _folded: dict[int, deque[tuple[Any, int]]] = field(default_factory=dict)
+    """Batches of events that are not acknowledged, and the last offset of each: while a partition
+    catches up, something may be owed for a record until much later ones are read."""
+
     def __post_init__(self) -> None:
         self.forgetting = Forgetting(self.table)
 
@@ -111,6 +107,7 @@ class StateKeeper:
         self.forgetting.forget()
         self._partitions.clear()
         self._held.clear()
+        self._folded.clear()
 
     async def take(self, batches: Sequence[Any]) -> list[Any]:
         """Folds batches of events, decides those of commands once the events before them are
@@ -125,14 +122,13 @@ class StateKeeper:
             if batch.message.topic == self.commands:
                 await self._hold(batch)
             else:
-                work.partition.fold(batch.value, work.states)
-                work.done.append(batch)
+                self._fold(batch, work)
             self._decide_held(batch.message.partition, work)
         await self.outbox.flush()
         self._check_lease(taken_at, batches)
         changes = []
         for number, work in works.items():
-            work.hand_on()
+            work.partition.hand_on()
             forgotten = self.forgetting.due(number, work.partition.log_time)
             changed = (*forgotten, *work.states.changes())
             changes.append(self.table.queue_changelog(changed, self.outbox, number))
@@ -141,20 +137,25 @@ class StateKeeper:
             self.table.apply(change)
         return [batch for work in works.values() for batch in work.done]
 
+    def _fold(self, batch: Any, work: Work) -> None:
+        records, partition = batch.value, work.partition
+        folded = self._folded.setdefault(batch.message.partition, deque())
+        folded.append((batch, records[-1].offset))
+        partition.fold(records, work.states)
+        records.clear()  # what is not acknowledged for long holds no memory
+        while folded and folded[0][1] < partition.settled_to:
+            work.done.append(folded.popleft()[0])
+
     async def _hold(self, batch: Any) -> None:
-        # An automatic answer was written by a worker that had folded the message it answers.
-        own = all(_AUTOMATIC in (record.value or b"") for record in batch.value)
         number = batch.message.partition
-        end = 0 if own else await self.end_of_events(number)
+        end = await self.end_of_events(number)
         self._held.setdefault(number, []).append((batch, end))
 
     def _decide_held(self, number: int, work: Work) -> None:
         held, partition = self._held.get(number, []), work.partition
         while held and partition.is_caught_up and partition.position >= held[0][1]:
             batch = held.pop(0)[0]
-            deciding = Deciding(partition, work.states)
-            deciding.decide(batch.value)
-            work.decided.append(deciding)
+            Deciding(partition, work.states).decide(batch.value)
             work.done.append(batch)
 
     def _check_lease(self, taken_at: float, batches: Sequence[Any]) -> None:

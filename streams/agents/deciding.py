@@ -6,7 +6,7 @@ state, and hands the send on; the delivery worker's journal makes a second handi
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from schemas.accounts import AccountRecord, account_key
 from schemas.commands import AnyCommand, BackfillHistory, SendMessage, parse_command
-from schemas.events import AccountLinked, Event, ProfileRegistered, SendAccepted
+from schemas.events import AccountLinked, Event, ProfileRegistered
 from schemas.failures import Failure
-from schemas.topics import ACCOUNTS, outbound_topic
+from schemas.topics import ACCOUNTS
 from streams.agents.failing import places
 from streams.agents.outbox import partition_of
 from streams.agents.partition import ConversationPartition
@@ -29,28 +29,19 @@ from streams.conversation.sending import accepted_again
 from streams.conversation.state import State
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Deciding:
-    """One batch of `dm.commands.v1`. `hand_on` after the events that `decide` wrote are durable."""
+    """Of `dm.commands.v1`. The partition hands on what was accepted, after the events that `decide`
+    wrote are durable."""
 
     partition: ConversationPartition
     states: WorkingSet
-    _accepted: list[SendAccepted] = field(default_factory=list)
 
     def decide(self, records: Iterable[Any]) -> None:
         for record in records:
             command = self._read(record)
             if command is not None:
                 self._decide(record, command)
-
-    def hand_on(self) -> None:
-        """Puts the accepted sends in line for the delivery worker."""
-        box, settings = self.partition.outbox, self.partition.settings
-        for send in self._accepted:
-            if send.platform is None or send.subject is None:
-                raise ValueError(f"accepted send {send.data.command_id} names no conversation")
-            topic = settings.topic(outbound_topic(send.platform))
-            box.add(topic, send.subject.encode(), send.to_json())
 
     def _decide(self, record: Any, command: AnyCommand) -> None:
         at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
@@ -69,12 +60,10 @@ class Deciding:
         if not events and isinstance(command, SendMessage):
             again = accepted_again(state, command, at, rules)
             if again is not None:
-                self._accepted.append(again)
+                self.partition.hand_on_again(again)
 
     def _note(self, event: Event, command: AnyCommand) -> None:
-        if isinstance(event, SendAccepted):
-            self._accepted.append(event)
-        elif isinstance(event, AccountLinked):
+        if isinstance(event, AccountLinked):
             self._tell_directory(
                 AccountRecord(
                     provider=event.data.provider,

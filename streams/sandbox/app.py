@@ -1,10 +1,8 @@
 """The stand-in as one ASGI app."""
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp
@@ -16,6 +14,7 @@ from streams.sandbox.correspondents import Correspondents
 from streams.sandbox.desk import Desk
 from streams.sandbox.faults import Faults
 from streams.sandbox.meta_api import MetaApi
+from streams.sandbox.posting import Poster
 from streams.sandbox.sockets import Sockets
 from streams.sandbox.store import Store
 from streams.sandbox.x_api import XApi
@@ -23,18 +22,19 @@ from streams.sandbox.x_api import XApi
 
 def make_app(config: Config) -> ASGIApp:
     """Everything is in memory and begins empty; nothing survives the process."""
-    client = httpx.AsyncClient(
-        timeout=15.0, verify=ssl.create_default_context(), follow_redirects=False
-    )
+    poster = Poster(config.gateway)
     store = Store(seed=config.seed)
-    correspondents = Correspondents(config, store, client)
+    correspondents = Correspondents(config, store, poster)
     desk = Desk(config, store, Faults(seed=config.seed), correspondents)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with client:
+        await poster.start()
+        try:
             yield
+        finally:
             await correspondents.stop()
+            await poster.stop()
 
     routes = [
         Mount(PATHS["DM_AYRSHARE_URL"], routes=AyrshareApi(desk).routes()),

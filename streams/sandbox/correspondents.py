@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import httpx
 import structlog
 
 from streams.sandbox.config import Config
+from streams.sandbox.posting import Poster
 from streams.sandbox.store import Message, Store
 from streams.sandbox.webhooks import Kind, Post, render
 
@@ -43,12 +43,12 @@ class Correspondents:
         self,
         config: Config,
         store: Store,
-        client: httpx.AsyncClient,
+        poster: Poster,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._store = store
-        self._client = client
+        self._poster = poster
         self._clock = clock
         self._limit = asyncio.Semaphore(config.posts_at_once)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -123,10 +123,4 @@ class Correspondents:
 
     async def _deliver(self, post: Post) -> bool:
         async with self._limit:
-            try:
-                response = await self._client.post(
-                    f"{self._config.gateway}{post.path}", content=post.body, headers=post.headers
-                )
-            except httpx.HTTPError:
-                return False
-            return response.is_success
+            return await self._poster.deliver(post)

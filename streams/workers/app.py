@@ -72,7 +72,7 @@ def _quirks(settings: Settings) -> Quirks | None:
             await consumer.stop()
         return {TP(place.topic, place.partition): end for place, end in found.items()}
 
-    return Quirks(kafka.EMBEDDED_FETCH_WAIT_MS, ends)
+    return Quirks(kafka.EMBEDDED_FETCH_WAIT_MS, kafka.EMBEDDED_FETCH_PACE_MS, ends)
 
 
 def session_seconds(settings: Settings) -> float:

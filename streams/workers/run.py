@@ -17,6 +17,8 @@ def run(setup: Setup) -> None:
 
     `setup` makes the clients (entering them into the stack) and the app, on the running loop.
     """
+    # As the policy too: Faust's consumer makes a loop of its own, in its own thread.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     stack = AsyncExitStack()

@@ -3,18 +3,18 @@
 import os
 import signal
 
-from streams.agents.deciding import Deciding
+from streams.agents.partition import ConversationPartition
 from streams.cli.worker import WorkerName, worker_command
 
-_hand_on = Deciding.hand_on
+_hand_on = ConversationPartition.hand_on
 
 
-def die_before_handing_on(deciding: Deciding) -> None:
-    if deciding._accepted:
+def die_before_handing_on(partition: ConversationPartition) -> None:
+    if partition._to_hand_on:
         os.kill(os.getpid(), signal.SIGKILL)
-    _hand_on(deciding)
+    _hand_on(partition)
 
 
 if __name__ == "__main__":
-    Deciding.hand_on = die_before_handing_on  # type: ignore[method-assign]
+    ConversationPartition.hand_on = die_before_handing_on  # type: ignore[method-assign]
     worker_command(WorkerName.CONVERSATIONS)

@@ -12,6 +12,7 @@ import pytest
 from schemas import events
 from schemas.base import Platform, Provider
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, own_settings, talking
 

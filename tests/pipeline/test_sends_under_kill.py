@@ -98,6 +98,32 @@ def test_a_send_that_was_accepted_but_not_handed_on_leaves_once_all_the_same(tal
     assert len(talk.box.attempts(person)) == 1
 
 
+def test_an_automatic_answer_that_was_accepted_but_not_handed_on_leaves_once_all_the_same(
+    talk: Talk,
+) -> None:
+    """Invariants 6 and 8: no command brings it again, its message does."""
+    account = talk.account("facebook")
+    change = AutoResponseConfigured(active=True, message="We are on it.")
+    talk.change("ConfigureAutoResponse", account, "autoresponse.configured", change=change)
+    talk.running.kill("conversations")
+    talk.running.start("conversations", "tests.pipeline.dying_worker")
+    dying = talk.running.children.pop("conversations")
+    person = talk.somebody_writes(account)
+    assert dying.wait(20) < 0
+    assert talk.box.attempts(person) == []
+    talk.running.start("conversations")
+    talk.running.wait(lambda: talk.texts_kept(person) == ["We are on it."], 30, "auto-response")
+    time.sleep(1.0)
+    assert len(talk.box.attempts(person)) == 1
+    accepted = {
+        e.id
+        for e in talk.log.seen
+        if isinstance(e, events.SendAccepted)
+        if person in str(e.subject)
+    }
+    assert len(accepted) == 1
+
+
 def test_a_message_that_came_while_the_worker_was_down_still_gets_its_automatic_answer(
     talk: Talk,
 ) -> None:

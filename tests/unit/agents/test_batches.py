@@ -7,9 +7,11 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.protocol.metadata import MetadataRequest
 from faust.types import TP
 
-from streams.agents.batches import RecordBatch, deliver_in_batches
+from streams.agents.batches import RecordBatch, deliver_in_batches, paced
 
 pytestmark = pytest.mark.anyio
 
@@ -113,3 +115,25 @@ async def test_batched_partitions_are_resumed_with_the_flow_and_not_before_it() 
     assert made._get_active_partitions() == {OTHER}
     made.resume_flow()
     assert made._get_active_partitions() == {BATCHED, OTHER}
+
+
+async def test_fetches_keep_their_distance_and_nothing_else_waits() -> None:
+    now, sent, slept = 100.0, list[tuple[str, float]](), list[float]()
+
+    async def send(_node: int, request: Any) -> None:
+        sent.append((type(request).__name__, round(now, 3)))
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    pace = paced(send, 0.008, clock=lambda: now, sleep=sleep)
+    fetch, other = FetchRequest(16, 1, 1, 0, []), MetadataRequest([])
+    for request, seconds_later in ((fetch, 0.001), (fetch, 0.0), (other, 1.0), (fetch, 0.0)):
+        await pace(0, request)
+        now += seconds_later
+    names = [name for name, _ in sent]
+    assert names == ["FetchRequest", "FetchRequest", "MetadataRequest", "FetchRequest"]
+    assert [at for _, at in sent] == [100.0, 100.008, 100.008, 101.008]
+    assert slept == [pytest.approx(0.007)]

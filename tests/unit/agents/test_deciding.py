@@ -105,23 +105,36 @@ class Place:
     async def _end(self, _: int) -> int:
         return self.end
 
-    def deciding(self, *wanted: Any, partition: int = NUMBER) -> Deciding:
+    def decides(self, *wanted: Any, partition: int = NUMBER) -> None:
         states = WorkingSet(self.table)
-        deciding = Deciding(self.partition, states)
-        deciding.decide(records(*wanted, partition=partition))
+        Deciding(self.partition, states).decide(records(*wanted, partition=partition))
         self.table.apply(states.changes())
-        return deciding
+
+    def starts_anew(self) -> None:
+        """Its worker dies; the next one has its state."""
+        before = self.partition.position
+        self.partition = ConversationPartition(
+            self.settings, Rules(), self.written, "log", lambda: NOW, position=before, catch_up_to=0
+        )
 
     def hear(self, *happened: events.Event) -> None:
         states = WorkingSet(self.table)
         self.partition.fold(
-            [
-                SimpleNamespace(offset=self.partition.position + n, value=event.to_json(), key=b"")
-                for n, event in enumerate(happened)
-            ],
+            heard(self.partition.position, *happened),
             states,
         )
         self.table.apply(states.changes())
+
+
+def heard(offset: int, *happened: events.Event) -> list[Any]:
+    """Records of `dm.events.v1`."""
+    return [
+        SimpleNamespace(
+            offset=offset + n, value=event.to_json(), key=b"", headers=[],
+            timestamp=round(NOW.timestamp() * 1000) + 7,
+        )
+        for n, event in enumerate(happened)
+    ]  # fmt: skip
 
 
 def records(*wanted: Any, partition: int = NUMBER) -> list[Any]:
@@ -160,7 +173,7 @@ def open_for_business() -> Place:
         command_id="l", profileid=PROFILE, issued_at=NOW, provider="meta", platform="facebook",
         account_id=PAGE, credential="shop",
     )  # fmt: skip
-    place.deciding(
+    place.decides(
         commands.RegisterProfile(command_id="r", profileid=PROFILE, issued_at=NOW, reference="ref"),
         commands.ActivateMessaging(command_id="a", profileid=PROFILE, issued_at=NOW),
         linked,
@@ -171,10 +184,10 @@ def open_for_business() -> Place:
 
 def test_an_accepted_send_is_handed_on_only_when_asked() -> None:
     place = open_for_business()
-    deciding = place.deciding(SEND)
+    place.decides(SEND)
     assert place.written.on("dm.events.v1")[-1]["type"] == "dm.send.accepted.v1"
     assert place.written.on("dm.outbound.facebook.v1") == []
-    deciding.hand_on()
+    place.partition.hand_on()
     (topic, key, value) = place.written.records[-1]
     assert (topic, key) == ("dm.outbound.facebook.v1", CONVERSATION.encode())
     assert json.loads(value or b"")["data"]["command_id"] == "c1"
@@ -183,20 +196,24 @@ def test_an_accepted_send_is_handed_on_only_when_asked() -> None:
 def test_a_command_read_again_gives_no_event_but_is_handed_on_while_nothing_is_known() -> None:
     """Invariant 6: the worker died between the event and the handing on."""
     place = open_for_business()
-    place.deciding(SEND)
+    place.decides(SEND)
+    place.starts_anew()
     told = len(place.written.on("dm.events.v1"))
-    place.deciding(SEND).hand_on()
+    place.decides(SEND)
+    place.partition.hand_on()
     assert len(place.written.on("dm.events.v1")) == told
     (handed_on,) = place.written.on("dm.outbound.facebook.v1")
     assert handed_on["id"] == profile_event_id(PROFILE, "accepted", "c1")
     place.hear(message(events.MessageSent, "m2", text="Yes.", command_id="c1", origin="api"))
-    place.deciding(SEND).hand_on()
+    place.decides(SEND)
+    place.partition.hand_on()
     assert len(place.written.on("dm.outbound.facebook.v1")) == 1
 
 
 def test_a_rejected_send_is_not_handed_on() -> None:
     place = open_for_business()
-    place.deciding(SEND.model_copy(update={"text": None})).hand_on()
+    place.decides(SEND.model_copy(update={"text": None}))
+    place.partition.hand_on()
     assert place.written.on("dm.events.v1")[-1]["data"]["reason"] == "invalid"
     assert place.written.on("dm.outbound.facebook.v1") == []
 
@@ -221,7 +238,7 @@ def test_what_is_no_command_of_this_partition_becomes_a_failure(
     value: Any, partition: int, reason: str
 ) -> None:
     place = open_for_business()
-    place.deciding(value, partition=partition)
+    place.decides(value, partition=partition)
     (headers,) = place.written.headers
     assert headers["dm-failure-reason"] == reason.encode()
     assert b"secret" not in b"".join(headers.values())
@@ -236,48 +253,20 @@ async def test_commands_wait_for_the_events_that_were_written_before_they_were_r
     assert await place.keeper.take([asked]) == []
     assert place.written.on("dm.outbound.facebook.v1") == []
     event = message(events.MessageReceived, "m2", text="Hello?")
-    heard = SimpleNamespace(
-        value=[SimpleNamespace(offset=place.partition.position, value=event.to_json(), key=b"")],
-        message=HEARD,
-    )
-    assert await place.keeper.take([heard]) == [heard, asked]
+    told = SimpleNamespace(value=heard(place.partition.position, event), message=HEARD)
+    assert await place.keeper.take([told]) == [told, asked]
     assert len(place.written.on("dm.outbound.facebook.v1")) == 1
 
 
 @pytest.mark.anyio
 async def test_a_message_and_its_answer_that_come_together_are_done_together() -> None:
     place = open_for_business()
-    heard = SimpleNamespace(
-        value=[
-            SimpleNamespace(
-                offset=place.partition.position,
-                value=message(events.MessageReceived, "m2", text="Hello?").to_json(),
-                key=b"",
-            )
-        ],
-        message=HEARD,
-    )
+    event = message(events.MessageReceived, "m2", text="Hello?")
+    told = SimpleNamespace(value=heard(place.partition.position, event), message=HEARD)
     place.end = place.partition.position + 1
     asked = SimpleNamespace(value=records(SEND), message=ASKED)
-    assert await place.keeper.take([asked, heard]) == [heard, asked]
+    assert await place.keeper.take([asked, told]) == [told, asked]
     assert len(place.written.on("dm.outbound.facebook.v1")) == 1
-
-
-@pytest.mark.anyio
-async def test_an_automatic_answer_waits_for_no_later_event_unless_another_command_does() -> None:
-    """Its writer had folded the message; a text that quotes the mark is no automatic answer."""
-    place = open_for_business()
-    place.end = place.partition.position + 1
-    automatic = SEND.model_copy(update={"command_id": "auto-1", "origin": "auto"})
-    asked = SimpleNamespace(value=records(automatic), message=ASKED)
-    assert await place.keeper.take([asked]) == [asked]
-    assert len(place.written.on("dm.outbound.facebook.v1")) == 1
-    quoting = SEND.model_copy(update={"text": '"origin":"auto"'})
-    for wanted in ((quoting,), (automatic, SEND)):
-        place = open_for_business()
-        place.end = place.partition.position + 1
-        held = SimpleNamespace(value=records(*wanted), message=ASKED)
-        assert await place.keeper.take([held]) == []
 
 
 @pytest.fixture
@@ -290,11 +279,7 @@ def test_a_worker_that_was_frozen_over_a_batch_leaves_the_changelog_to_its_succe
     place = Place()
     moments = iter([100.0, 100.0 + place.keeper.lease_seconds + 1])
     place.keeper.monotonic = lambda: next(moments)
-    heard = message(events.MessageReceived, "m1")
-    batch = SimpleNamespace(
-        message=HEARD,
-        value=[SimpleNamespace(offset=0, value=heard.to_json(), key=b"", headers=[])],
-    )
+    batch = SimpleNamespace(message=HEARD, value=heard(0, message(events.MessageReceived, "m1")))
     with pytest.raises(LeaseOverError, match=f"dm.events.v1/{NUMBER}"):
         asyncio.run(place.keeper.take([batch]))
     assert not place.table.data

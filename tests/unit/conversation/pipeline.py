@@ -218,8 +218,9 @@ class Pipeline:
             self._follows(react(state, event, self.rules))
             conversation = keys.conversation_of(event)
             answer = auto_response(self.worker.state_for(conversation, None), event, self.rules)
-            if answer is not None:
-                self.commands.append((answer, self.now))
+            if answer is not None:  # as of the message's record, which nothing else tells here
+                asked = self.worker.state_of(answer)
+                self._follows(decide(asked, answer, event.receivedat, self.rules))
 
     def decides(self, how_many: int, _: int) -> None:
         for command, at in self.commands[self.decided : self.decided + how_many + 1]:
