@@ -57,6 +57,8 @@ class Resources:
     monotonic: Callable[[], float] = time.monotonic
     rules: Rules = field(init=False)
     streams: OpenStreams = field(init=False)
+    changing_hooks: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from looking at the webhooks to their change: requests at once see each other's."""
     _log_id: str = ""
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from streams import kafka
 from streams.agents.journal import CHANGELOG
 from streams.local import hooks, journal_notes, keys, preflight, services
 from streams.local.archive import Archive
+from streams.local.hook_places import HookPlaces
 from streams.local.pipeline import Pipeline
 from streams.local.restore import restore
 from streams.local.supervisor import Service
@@ -40,13 +41,15 @@ async def prepare(pipeline: Pipeline) -> int:
     what = f"{applied} migrations applied, {len(made)} topics made"
     pipeline.screen.done("tables and topics", what, time.monotonic() - began)
     pipeline.api_key = await keys.put_back(pipeline.settings)
-    await hooks.put_back(pipeline.settings)
     if not pipeline.settings.embedded:
         return 0
-    return await _restore(pipeline, archive)
+    places = hooks.places(pipeline.settings)
+    restored = await _restore(pipeline, archive, places)
+    await hooks.put_back(pipeline.settings, places, pipeline.log)
+    return restored
 
 
-async def _restore(pipeline: Pipeline, archive: Archive) -> int:
+async def _restore(pipeline: Pipeline, archive: Archive, places: HookPlaces) -> int:
     total = await asyncio.to_thread(archive.count_restorable)
     if not total:
         return 0
@@ -55,7 +58,11 @@ async def _restore(pipeline: Pipeline, archive: Archive) -> int:
     known = journal_notes.find(settings, await asyncio.to_thread(archive.newest_log))
     with pipeline.screen.progress("restoring the log") as bar:
         restored = await restore(
-            settings, archive.events(), progress=lambda done: bar(done, total), known=known
+            settings,
+            archive.events(),
+            progress=lambda done: bar(done, total),
+            known=known,
+            places=places,
         )
     what = f"{restored.events:,} events from the archive"
     if restored.sends.in_line:
