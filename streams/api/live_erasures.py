@@ -52,5 +52,5 @@ class ErasedMeanwhile:
         try:
             event = parse_event(value)
         except ValidationError:
-            return without_content(value)  # whose it is can't be said
+            return b"{}"  # whose it is can't be said
         return without_content(value) if self._known.covers(event) else value
