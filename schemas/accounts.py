@@ -1,5 +1,6 @@
 """Which profile a provider's account belongs to. Compacted topic `dm.accounts.v1`."""
 
+import re
 from typing import Literal
 
 from schemas.base import Instant, Model, Provider
@@ -17,6 +18,28 @@ class AccountRecord(Model):
     origin: Literal["auto", "command"] = "command"
     """`auto`: registered by its first webhook."""
     linked_at: Instant
+
+
+class AccountClaim(Model):
+    """Value of `dm.accounts.v1` under `claim_key`: somebody is about to link the account. Of two
+    at once the one that stands first on the topic has it."""
+
+    claim_id: str
+    profileid: str
+    at: Instant
+    released: bool = False
+    """The link is decided: others may look for it in the archive."""
+
+
+CLAIMS = "claim:"
+"""How the keys of claims begin; those of records begin with a provider."""
+
+
+def claim_key(account_id: str) -> str:
+    """One for all ids that may be taken for each other: their credentials are found by the id in
+    capitals with `_` for what is no letter or digit, and a provider's accounts of all platforms
+    share their names."""
+    return CLAIMS + re.sub(r"[^A-Z0-9]", "_", account_id.upper())
 
 
 def account_key(provider: Provider, reference: str) -> str:

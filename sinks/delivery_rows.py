@@ -20,11 +20,11 @@ def _row(record: LogRecord) -> tuple[Any, ...]:
     try:
         told = HookDelivery.model_validate_json(record.value or b"")
     except ValidationError:
-        return "", "", "", "", 0, "unreadable", 0, "", 0, at, 0, at
+        return "", "", "", "", 0, "unreadable", 0, "", 0, at, 0, "", at
     return (
         told.profileid, told.hook_id, told.event_id, told.event_type,
         told.attempt, told.outcome, told.http_status or 0, told.error, told.milliseconds,
         round(told.at.timestamp() * 1000),
         round(told.next_at.timestamp() * 1000) if told.next_at else 0,
-        at,
+        told.replay_id or "", at,
     )  # fmt: skip

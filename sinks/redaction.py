@@ -5,6 +5,8 @@ correspondent and the account said to each other and what names the corresponden
 is not named here goes; tests/unit/sinks/test_redaction.py asks about each field of the contract.
 """
 
+import orjson
+
 KEPT = frozenset({
     "provider", "account_id", "correspondent_id", "standby", "backfilled", "time_estimated",
     "message_id", "reply_to_message_id", "reply_to_story_id", "is_unreadable", "app_id",
@@ -25,6 +27,16 @@ MARK = "[erased]"
 """In place of the text of `send.accepted` without media: whether there was one is part of what the
 state remembers of a crowded conversation (streams.conversation.sends)."""
 _MARKED_TYPE = "dm.send.accepted.v1"
+
+
+def without_content(value: bytes) -> bytes:
+    """An event's JSON as it is once its correspondent is erased: for records of the log, which
+    keeps the content for as long as its retention lasts."""
+    event = orjson.loads(value)
+    content = event.get("data", {})
+    kept = {name: value for name, value in content.items() if name in KEPT}
+    kept |= {name: {} for name in EMPTIED if name in content}
+    return orjson.dumps({**event, "data": kept})
 
 
 def kept_pair(name: str, value: str, *, marks: str, erased_at: str) -> str:

@@ -87,10 +87,10 @@ DELIVERY_LOG = Columns(
     "delivery_log",
     ("_log", "_topic", "_partition", "_offset", "profile_id", "hook_id", "event_id", "event_type",
      "attempt", "outcome", "http_status", "error", "milliseconds", "attempted_at", "next_at",
-     "logged_at"),
+     "replay_id", "logged_at"),
     ("String", "String", "UInt32", "UInt64", "String", "String", "String", "String",
      "UInt32", "String", "Int32", "String", "UInt64", _TIME, _TIME,
-     _TIME),
+     "String", _TIME),
 )  # fmt: skip
 
 # What DateTime64(3) can hold: 1900 to 2299.

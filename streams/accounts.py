@@ -9,7 +9,7 @@ from collections import defaultdict
 import structlog
 from pydantic import ValidationError
 
-from schemas.accounts import AccountRecord
+from schemas.accounts import CLAIMS, AccountRecord
 from schemas.base import Provider
 from schemas.topics import ACCOUNTS
 from streams.followed import FollowedTopic
@@ -62,6 +62,8 @@ class AccountDirectory:
         await self._topic.stop()
 
     def _apply(self, key: str, value: bytes | None) -> None:
+        if key.startswith(CLAIMS):
+            return  # between gateways (streams.api.claims)
         if value is None:
             self._forget(key)
             return

@@ -117,8 +117,12 @@ class Settings(BaseSettings):
 
     # Dashboard
     dashboard_host: str = "127.0.0.1"
-    """It shows messages: anything but loopback needs a login before it."""
     dashboard_port: int = Field(default=8081, ge=1, le=65535)
+    dashboard_login: Literal["keys", "none"] = "keys"
+    """It shows messages: `keys` asks for an API key that may read all profiles. `none` lets in
+    whoever is on this machine, and is refused on any address but loopback."""
+    dashboard_https: bool = False
+    """People reach it by https (something before it ends TLS): its cookie goes over that only."""
 
     # Where sends go; credentials are looked up by name (streams.providers.credentials)
     ayrshare_url: str = "https://api.ayrshare.com/api"

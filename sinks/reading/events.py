@@ -1,7 +1,8 @@
 """Events back from their rows: what state is folded from, and what became of a command."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -99,6 +100,43 @@ async def of_commands(asking: Asking, profileid: str, beginning: str) -> list[Ev
             beginning=beginning,
         )
     )
+
+
+class Span(NamedTuple):
+    """Where some events stand on a partition of the log."""
+
+    first: int
+    after: int
+    """The offset after the last."""
+    found: int
+
+
+async def span(
+    asking: Asking,
+    profileid: str,
+    place: tuple[str, str, int],
+    kinds: Collection[str],
+    heard: tuple[datetime, datetime],
+) -> Span | None:
+    """Of the profile's events of these types that we heard of from the one instant on and before
+    the other, without history that was fetched. `place`: log, topic, partition."""
+    rows = await asking.rows(
+        "SELECT min(_offset) AS first, max(_offset) + 1 AS after, count() AS found"
+        " FROM $db.event_log FINAL WHERE _log = {log:String} AND _topic = {topic:String}"
+        " AND _partition = {number:UInt32} AND profile_id = {profile:String}"
+        " AND type IN {kinds:Array(String)} AND NOT JSONExtractBool(payload, 'data', 'backfilled')"
+        " AND received_at >= fromUnixTimestamp64Milli({since:Int64})"
+        " AND received_at < fromUnixTimestamp64Milli({until:Int64})",
+        log=place[0],
+        topic=place[1],
+        number=place[2],
+        profile=profileid,
+        kinds=sorted(kinds),
+        since=round(heard[0].timestamp() * 1000),
+        until=round(heard[1].timestamp() * 1000),
+    )
+    row = rows[0]
+    return Span(row["first"], row["after"], row["found"]) if row["found"] else None
 
 
 def _events(rows: Any) -> list[Event]:

@@ -45,3 +45,17 @@ async def others_with(
         name=re.sub(r"[^A-Z0-9]", "_", account_id.upper()),
     )
     return bool(rows)
+
+
+async def with_account(asking: Asking, provider: str, platform: str, account_id: str) -> list[str]:
+    """Profiles whose last word on the account is that it was linked."""
+    rows = await asking.rows(
+        "SELECT profile_id FROM $db.events FINAL WHERE conversation_id = ''"
+        " AND kind IN ('account.linked', 'account.unlinked') AND provider = {provider:String}"
+        " AND platform = {platform:String} AND account_id = {account:String} GROUP BY profile_id"
+        " HAVING argMax(kind, (occurred_at, logged_at)) = 'account.linked' ORDER BY profile_id",
+        provider=provider,
+        platform=platform,
+        account=account_id,
+    )
+    return [str(row["profile_id"]) for row in rows]

@@ -53,11 +53,24 @@ class Cursor:
     """The first attempt after which nothing was taken."""
     not_before: int = 0
 
+    def to_list(self) -> list[int | None]:
+        return [self.offset, self.attempts, self.tried_since, self.failing_since, self.not_before]
+
     def to_bytes(self) -> bytes:
-        found = [
-            self.offset, self.attempts, self.tried_since, self.failing_since, self.not_before,
-        ]  # fmt: skip
-        return orjson.dumps(found)
+        return orjson.dumps(self.to_list())
+
+    @classmethod
+    def first_of(cls, hook: HookRecord, log: str) -> "Cursor":
+        """Where a subscription begins. One of an earlier log: all that is on this one came later,
+        or was put back from the archive, which nobody is told."""
+        if hook.log != log:
+            return cls(0)
+        if hook.resumed is None:
+            return cls(hook.from_offset)
+        was = hook.resumed
+        return cls(
+            hook.from_offset, was.attempts, was.tried_since, was.failing_since, was.not_before
+        )
 
     @classmethod
     def from_bytes(cls, value: bytes) -> "Cursor":
@@ -113,6 +126,16 @@ class Lane:
     """A request is under way."""
     served: int = 0
     """When the reader last read for it; orders those that are behind."""
+
+    @property
+    def until(self) -> int | None:
+        """Where the range of a replay ends."""
+        return self.hook.replay.until_offset if self.hook.replay is not None else None
+
+    @property
+    def is_over(self) -> bool:
+        """A replay that has told all of its range."""
+        return self.until is not None and self.position >= self.until and not self.pending
 
     @property
     def has_room(self) -> bool:

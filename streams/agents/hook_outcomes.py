@@ -11,12 +11,12 @@ import structlog
 
 from schemas.base import to_milliseconds
 from schemas.failures import Failure
-from schemas.hooks import Attempt, HookDelivery
+from schemas.hooks import Attempt, HookDelivery, HookRecord
 from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES, HOOKS
 from streams.agents.failing import failure_headers
 from streams.agents.hook_lane import Lane, Pending
 from streams.agents.outbox import Outbox
-from streams.hooks.directory import disabled
+from streams.hooks.directory import deleted, disabled
 from streams.hooks.posting import Reply
 from streams.settings import Settings
 
@@ -42,7 +42,8 @@ class HookOutcomes:
     ) -> None:
         waits = lane.cursor.not_before
         told = HookDelivery(
-            hook_id=lane.hook.hook_id,
+            hook_id=lane.hook.subscription,
+            replay_id=lane.hook.hook_id if lane.hook.replay is not None else None,
             profileid=lane.hook.profileid,
             event_id=head.event_id,
             event_type=head.event_type,
@@ -61,18 +62,32 @@ class HookOutcomes:
         )
 
     def disable(self, lane: Lane, reply: Reply) -> None:
+        """Of a replay: it ends, and its subscription goes on by itself."""
         why = f"HTTP {reply.status}" if reply.status is not None else reply.error
-        changed = disabled(lane.hook, why, self.clock())
+        if lane.hook.replay is not None:
+            self.end_replay(lane, why)
+            return
+        self._write(lane, disabled(lane.hook, why, self.clock()))
+        _log.warning("webhook_disabled", hook_id=lane.hook.hook_id, reason=why)
+
+    def end_replay(self, lane: Lane, why: str = "") -> None:
+        self._write(lane, deleted(lane.hook, self.clock()))
+        _log.info(
+            "webhook_replay_ended", hook_id=lane.hook.subscription, replay_id=lane.hook.hook_id,
+            reason=why or "all of it was told",
+        )  # fmt: skip
+
+    def _write(self, lane: Lane, changed: HookRecord) -> None:
         lane.hook = changed
         self.outbox.add(
             self.settings.topic(HOOKS),
             changed.hook_id.encode(),
             changed.model_dump_json(exclude_none=True).encode(),
         )
-        _log.warning("webhook_disabled", hook_id=changed.hook_id, reason=why)
 
     def fail(self, head: Pending, lane: Lane, outcome: Attempt, number: int) -> None:
-        failure = Failure("hook", f"webhook_{outcome}", _SENTENCES[outcome] % lane.hook.hook_id)
+        sentence = _SENTENCES[outcome] % lane.hook.subscription
+        failure = Failure("hook", f"webhook_{outcome}", sentence)
         key = lane.hook.profileid.encode()
         topic = self.settings.topic(EVENTS)
         record = _Origin(topic, number, head.offset)

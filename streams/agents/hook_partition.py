@@ -3,13 +3,16 @@
 Two sources feed a lane: the worker's stream, as long as the lane keeps up, and `read`, which reads
 the log from where a lane stands that did not (its line is full, it was made a moment ago, or the
 worker has just started). A lane takes each offset once, from whichever comes first.
+
+What is read from where a lane stands may have been erased since: so the log behind it is looked
+through for erasures first, up to what is known already.
 """
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -18,7 +21,9 @@ from pydantic import ValidationError
 from schemas.events import parse_event
 from schemas.hooks import HookRecord
 from schemas.topics import EventHeader
+from sinks.redaction import without_content
 from streams.agents.hook_lane import Cursor, Lane, Pending
+from streams.hooks.erasures import Erasures
 from streams.hooks.payloads import KINDS, body_of
 
 _log = structlog.get_logger()
@@ -43,6 +48,8 @@ class HookPartition:
     log: str
     read: Read
     deliver: Deliver
+    over: Callable[["HookPartition", Lane], None] = lambda *_: None
+    """Is told of each replay that has told its range."""
     lanes: dict[str, Lane] = field(default_factory=dict)
     closing: bool = False
     _by_profile: dict[bytes, list[Lane]] = field(default_factory=lambda: defaultdict(list))
@@ -51,6 +58,14 @@ class HookPartition:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _reading: "asyncio.Task[None] | None" = None
     _turn: int = 0
+    _erasures: Erasures = field(default_factory=Erasures)
+    _known_from: int = 0
+    """All erasures from there to the end of the log are known."""
+    _looking: tuple[int, int] | None = None
+    """What is being looked through for more: from where, and how far it is."""
+
+    def __post_init__(self) -> None:
+        self._known_from = self.end  # what comes behind it comes by the stream
 
     def start(self) -> "asyncio.Task[None]":
         """The task that feeds those that are behind; it ends with `stop`, or with an error."""
@@ -84,19 +99,19 @@ class HookPartition:
             lane.hook = hook
             return
         if cursor is None or (hook.log == self.log and cursor.offset < hook.from_offset):
-            # New, or made again since. Of an earlier log: all that is on this one came later, or
-            # was put back from the archive, which nobody is told.
-            cursor = Cursor(hook.from_offset if hook.log == self.log else 0)
+            cursor = Cursor.first_of(hook, self.log)  # new, or made again since
         lane = Lane(hook, cursor, position=cursor.offset)
         self.lanes[hook.hook_id] = lane
         self._by_profile[hook.profileid.encode()].append(lane)
         self._wake.set()
+        self._deliver(lane)  # a replay may have nothing to tell
 
     def take(self, records: Sequence[Any]) -> None:
         """A batch of the stream."""
         first, after = records[0].offset, records[-1].offset + 1
         begin = first if self._taken is None else min(first, self._taken)
         self._taken, self.end = after, max(self.end, after)
+        self._forget_what_was_erased(records)
         self._offer(self.lanes.values(), records, begin, after)
         self._wake.set()
 
@@ -118,6 +133,16 @@ class HookPartition:
         if lane.delivering is not None and lane.delivering is not asyncio.current_task():
             lane.delivering.cancel()
 
+    def _forget_what_was_erased(self, records: Sequence[Any]) -> None:
+        """Also of what is in memory already."""
+        if not self._erasures.note(records):
+            return
+        for lane in self.lanes.values():
+            lane.pending = deque(
+                self._pending(one.offset, one.value, lane.hook) or replace(one, body=b"{}")
+                for one in lane.pending
+            )
+
     async def _feed_those_behind(self) -> None:
         while True:
             await self._wake.wait()
@@ -126,6 +151,9 @@ class HookPartition:
                 self._turn += 1
                 lane.served = self._turn
                 begin = lane.position
+                if begin < self._known_from:
+                    await self._look_ahead()
+                    continue
                 records = await self.read(self.number, begin)
                 if not records:
                     await asyncio.sleep(_PAUSE_SECONDS)
@@ -133,15 +161,34 @@ class HookPartition:
                 # Where retention has removed what stood there, what is left is told.
                 self._offer(self.lanes.values(), records, begin, records[-1].offset + 1)
 
+    async def _look_ahead(self) -> None:
+        """One piece of the log: those that are nearest to the end are helped first, since one that
+        is far behind may have days to be looked through."""
+        if self._looking is None:
+            stand = [lane.position for lane in self.lanes.values()]
+            begin = max(place for place in stand if place < self._known_from)
+            self._looking = (begin, begin)
+        begin, at = self._looking
+        records = await self.read(self.number, at)
+        if not records:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            return
+        self._forget_what_was_erased(records)
+        self._looking = (begin, records[-1].offset + 1)
+        if self._looking[1] >= self._known_from:
+            self._known_from, self._looking = begin, None
+
     def _next_behind(self) -> Lane | None:
         behind = [
-            lane for lane in self.lanes.values() if lane.position < self.end and lane.is_hungry
+            lane
+            for lane in self.lanes.values()
+            if lane.position < min(self.end, lane.until or self.end) and lane.is_hungry
         ]
         return min(behind, key=lambda lane: lane.served, default=None)
 
     def _offer(self, lanes: Iterable[Lane], records: Sequence[Any], begin: int, after: int) -> None:
         """To those who have come so far and no farther."""
-        ready = [lane for lane in lanes if begin <= lane.position < after]
+        ready = [lane for lane in lanes if max(begin, self._known_from) <= lane.position < after]
         if not ready:
             return
         profiles = {lane.hook.profileid.encode() for lane in ready}
@@ -150,13 +197,13 @@ class HookPartition:
             if record.key not in profiles or not _is_told(record):
                 continue
             for lane in self._by_profile[record.key]:
-                if lane.hook.hook_id in full or not begin <= lane.position <= record.offset:
+                if lane.hook.hook_id in full or not self._takes(lane, record, begin):
                     continue
                 if not lane.has_room:
                     full.add(lane.hook.hook_id)
                     lane.position = record.offset
                     continue
-                pending = _pending(record, lane.hook)
+                pending = self._pending(record.offset, record.value, lane.hook)
                 if pending is not None:
                     lane.pending.append(pending)
                 lane.position = record.offset + 1
@@ -165,23 +212,39 @@ class HookPartition:
                 lane.looked_through(max(lane.position, after))
             self._deliver(lane)
 
+    def _takes(self, lane: Lane, record: Any, begin: int) -> bool:
+        if not max(begin, self._known_from) <= lane.position <= record.offset:
+            return False
+        if lane.until is not None and record.offset >= lane.until:
+            return False
+        told_again = lane.hook.replay is not None or lane.hook.resumed is not None
+        return told_again or not _was_put_back(record)
+
+    def _pending(self, offset: int, value: bytes, hook: HookRecord) -> Pending | None:
+        with contextlib.suppress(ValidationError):  # the history worker tells of it
+            event = parse_event(value)
+            replay = hook.replay
+            if replay is not None and not replay.since <= event.receivedat < replay.until:
+                return None
+            if self._erasures.covers(event):
+                value = without_content(value)
+                event = parse_event(value)
+            body = body_of(event, hook)
+            if body is not None:
+                return Pending(offset, event.id, event.type, body, value)
+        return None
+
     def _deliver(self, lane: Lane) -> None:
+        if lane.is_over and lane.delivering is None:
+            self.over(self, lane)
         if lane.pending and lane.delivering is None and not self.closing:
             lane.delivering = asyncio.create_task(self.deliver(self, lane))
 
 
 def _is_told(record: Any) -> bool:
     """Cheap, for most records are of no interest: parsing decides."""
-    value = record.value
-    if value is None or not any(kind in value for kind in _KINDS):
-        return False
-    return all(name != EventHeader.RESTORED_FROM for name, _ in record.headers or ())
+    return record.value is not None and any(kind in record.value for kind in _KINDS)
 
 
-def _pending(record: Any, hook: HookRecord) -> Pending | None:
-    with contextlib.suppress(ValidationError):  # the history worker tells of it
-        event = parse_event(record.value)
-        body = body_of(event, hook)
-        if body is not None:
-            return Pending(record.offset, event.id, event.type, body, record.value)
-    return None
+def _was_put_back(record: Any) -> bool:
+    return any(name == EventHeader.RESTORED_FROM for name, _ in record.headers or ())

@@ -6,8 +6,8 @@ committed offset holds nothing back, and a dead receiver holds up nobody.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,11 @@ import structlog
 from schemas.hooks import Attempt, HookRecord
 from schemas.topics import EVENTS
 from streams.agents.batches import BatchSchema
+from streams.agents.hook_cursors import HookCursors
 from streams.agents.hook_lane import Cursor, Lane, Schedule, milliseconds
 from streams.agents.hook_outcomes import HookOutcomes
 from streams.agents.hook_partition import HookPartition, Read
-from streams.agents.outbox import Outbox, partition_of
-from streams.agents.state_table import StateTable
+from streams.agents.outbox import partition_of
 from streams.hooks.directory import signing_secrets
 from streams.hooks.posting import Reply
 from streams.hooks.signing import headers
@@ -63,8 +63,7 @@ def add_hook_agent(app: faust.App, settings: Settings, hooks: "Hooks") -> None:
 @dataclass(slots=True)
 class Hooks:
     settings: Settings
-    table: StateTable
-    outbox: Outbox
+    cursors: HookCursors
     outcomes: HookOutcomes
     log: str
     schedule: Schedule
@@ -76,11 +75,7 @@ class Hooks:
     crash: Callable[[BaseException], Awaitable[None]]
     clock: Callable[[], datetime]
     _partitions: dict[int, HookPartition] = field(default_factory=dict)
-    _unsaved: dict[str, tuple[int, Lane]] = field(default_factory=dict)
-    _forgotten: dict[str, int] = field(default_factory=dict)
-    """Cursors of subscriptions that were deleted, by partition."""
     _saving: "asyncio.Task[None] | None" = None
-    _flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _working: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_WORKING))
     _failing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_FAILING))
 
@@ -89,7 +84,9 @@ class Hooks:
         await self.close()
         for number in sorted(numbers):
             end = await self.end_of(number)
-            partition = HookPartition(number, end, self.log, self.read, self._deliver)
+            partition = HookPartition(
+                number, end, self.log, self.read, self._deliver, self._replayed
+            )
             self._partitions[number] = partition
             partition.start().add_done_callback(self._ended)
         self.adopt(self.known())
@@ -106,39 +103,23 @@ class Hooks:
             self._saving = None
         for partition in partitions:
             for lane in partition.lanes.values():
-                self._unsaved[lane.hook.hook_id] = (partition.number, lane)
-        await self._save()
+                self.cursors.moved(partition.number, lane)
+        await self.cursors.save()
 
     def adopt(self, hooks: Sequence[HookRecord]) -> None:
         """Subscriptions as they are now; those of others' partitions are passed over."""
+        by_id = {hook.hook_id: hook for hook in hooks}
         for hook in hooks:
             number = partition_of(hook.profileid.encode(), self.settings.partitions)
             partition = self._partitions.get(number)
-            if partition is None:
-                continue
-            value = self.table.get(hook.hook_id.encode())
-            if hook.deleted_at is not None and value is not None:
-                self._forgotten[hook.hook_id] = number
-            partition.adopt(hook, self._checked(value, hook, partition))
+            if partition is not None:
+                current = hook if hook.replay is None else _as_its_own(hook, by_id)
+                partition.adopt(current, self.cursors.known(hook, partition))
 
     def take(self, number: int, records: Sequence[Any]) -> None:
         partition = self._partitions.get(number)
         if partition is not None:  # else it opens in a moment, and reads the log itself
             partition.take(records)
-
-    def _checked(
-        self, value: bytes | None, hook: HookRecord, partition: HookPartition
-    ) -> Cursor | None:
-        if value is None:
-            return None
-        cursor = Cursor.from_bytes(value)
-        if cursor.offset > partition.end:
-            _log.error(
-                "hook_cursor_ahead", hook_id=hook.hook_id, partition=partition.number,
-                remedy="the topic was made anew: what it holds is told from its start",
-            )  # fmt: skip
-            return Cursor(0)
-        return cursor
 
     async def _deliver(self, partition: HookPartition, lane: Lane) -> None:
         try:
@@ -157,6 +138,12 @@ class Hooks:
         finally:
             lane.delivering = None
             lane.is_attempting = False
+        if lane.is_over:
+            self._replayed(partition, lane)
+
+    def _replayed(self, partition: HookPartition, lane: Lane) -> None:
+        self.outcomes.end_replay(lane)
+        partition.adopt(lane.hook, None)
 
     async def _attempt(self, partition: HookPartition, lane: Lane) -> None:
         head, hook, attempt = lane.pending[0], lane.hook, lane.cursor.attempts + 1
@@ -169,8 +156,10 @@ class Hooks:
                 attempt=attempt,
                 at=int(at.timestamp()),
                 body=head.body,
+                replay_id=hook.hook_id if hook.replay is not None else None,
             )
             reply = await self.post(hook.url, head.body, signed)
+        head = lane.pending[0]  # its correspondent may have been erased meanwhile
         began = milliseconds(at)
         if reply.is_taken:
             lane.taken()
@@ -182,7 +171,7 @@ class Hooks:
             self.outcomes.fail(head, lane, outcome, partition.number)
         if outcome == "disabled":
             self.outcomes.disable(lane, reply)
-        self._unsaved[hook.hook_id] = (partition.number, lane)
+        self.cursors.moved(partition.number, lane)
 
     def _refused(self, lane: Lane, reply: Reply, began: int) -> Attempt:
         now = milliseconds(self.clock())
@@ -208,26 +197,8 @@ class Hooks:
             await asyncio.sleep(SAVE_SECONDS)
             for partition in self._partitions.values():
                 for lane in partition.idle_progress():
-                    self._unsaved[lane.hook.hook_id] = (partition.number, lane)
-            await self._save()
-
-    async def _save(self) -> None:
-        async with self._flushing:
-            unsaved, self._unsaved = self._unsaved, {}
-            queued = []
-            for number, lane in unsaved.values():
-                if lane.cursor == lane.saved:
-                    continue
-                lane.saved = replace(lane.cursor)
-                change = (lane.hook.hook_id.encode(), lane.saved.to_bytes())
-                queued.append(self.table.queue_changelog([change], self.outbox, number))
-            forgotten, self._forgotten = self._forgotten, {}
-            for hook_id, number in forgotten.items():
-                gone = [(hook_id.encode(), None)]
-                queued.append(self.table.queue_changelog(gone, self.outbox, number))
-            await self.outbox.flush()
-            for one in queued:
-                self.table.apply(one)
+                    self.cursors.moved(partition.number, lane)
+            await self.cursors.save()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -238,3 +209,12 @@ class Hooks:
         await self.crash(error)
 
     _crashing: "asyncio.Task[None] | None" = None
+
+
+def _as_its_own(replay: HookRecord, known: Mapping[str, HookRecord]) -> HookRecord:
+    """A replay, signed as its subscription is now; it ends with it."""
+    own = known.get(replay.subscription)
+    if own is None or not own.is_working:
+        return replay.model_copy(update={"deleted_at": replay.deleted_at or replay.updated_at})
+    secrets = ("secret", "previous_secret", "previous_until")
+    return replay.model_copy(update={name: getattr(own, name) for name in secrets})

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Request, Security
@@ -36,6 +36,8 @@ class Caller:
     profile: str
     """Empty on routes that are about no profile."""
     resources: Resources
+    given: str = field(repr=False)
+    """The key itself, as it was sent."""
 
 
 def resources_of(request: Request) -> Resources:
@@ -69,7 +71,7 @@ def may(
             raise Problem("scope_missing", f"The key needs the scope {needed} for this.")
         if about == "all profiles" and key.profiles:
             raise Problem("profile_not_allowed", "This needs a key for all profiles.")
-        return Caller(key, chosen, resources)
+        return Caller(key, chosen, resources, bearer.credentials if bearer else "")
 
     return caller
 

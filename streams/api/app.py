@@ -21,6 +21,7 @@ from streams.api import (
     live,
     openapi,
     profiles,
+    replays,
     sending,
     social,
     webhooks,
@@ -33,7 +34,7 @@ from streams.api.resources import Resources
 from streams.gateway.answers import SECURITY_HEADERS
 from streams.gateway.errors import log_unexpected
 
-_PARTS = (autoresponse, sending, history, conversations, social, profiles, webhooks, live)
+_PARTS = (autoresponse, sending, history, conversations, social, profiles, webhooks, replays, live)
 """/messages/autoresponse stands before /messages/{platform}: the first that matches is taken."""
 
 

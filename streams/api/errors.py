@@ -67,6 +67,12 @@ KINDS: Mapping[str, Kind] = {
     "too_many_webhooks": Kind(
         409, 409, "The profile has as many webhooks as it may.", "DELETE /hook/webhook"
     ),
+    "too_many_replays": Kind(
+        409, 409, "As many replays go on for the profile as may.", "time: until one has ended"
+    ),
+    "account_being_linked": Kind(
+        409, 409, "Another profile is linking the account at this moment.", "time: Retry-After"
+    ),
     # Refused by the rules (docs/rules.md), in their order
     "invalid": Kind(400, 101, "The message can't be sent as it is.", "another message"),
     "messaging_inactive": Kind(

@@ -2,7 +2,8 @@
 
 Each client has a reader of its own on the profile's partition, which goes on only when the client
 took what it was sent: what is held for one is one fetch, however slow it is. A client that comes
-back says where it was (`Last-Event-ID`: a place in the log), and misses nothing.
+back says where it was (`Last-Event-ID`: a place in the log), and misses nothing. What was erased
+meanwhile it gets without its content, which the log still has (`live_erasures`).
 """
 
 import re
@@ -18,11 +19,14 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import StreamingResponse
 
 from schemas.topics import EVENTS, EventHeader
+from sinks.reading.asking import ArchiveAway
 from streams import kafka
 from streams.agents.outbox import partition_of
 from streams.api import states
 from streams.api.access import Caller, Reader
 from streams.api.documents import Responses, errors
+from streams.api.errors import Problem
+from streams.api.live_erasures import ErasedMeanwhile
 from streams.gateway.answers import SECURITY_HEADERS
 
 router = APIRouter(tags=["live"])
@@ -87,9 +91,12 @@ async def stream(
     resources = caller.resources
     await states.existing(resources.asking, caller.profile, resources.now())
     start = where_to_begin(last_event_id, *await resources.place_now(caller.profile))
+    erased = ErasedMeanwhile(resources, caller.profile)
+    if last_event_id and not start.gap:
+        await erased.ask()
     resources.streams.take(caller.key.key_id)
     return _Freeing(
-        _frames(caller, start),
+        _frames(caller, start, erased),
         media_type="text/event-stream",
         headers={**SECURITY_HEADERS, **request.state.rate.headers(), "x-accel-buffering": "no"},
         free=lambda: resources.streams.free(caller.key.key_id),
@@ -106,12 +113,11 @@ def where_to_begin(last_event_id: str | None, log: str, end: int) -> Start:
     return Start(log, int(place[2]), gap=False)
 
 
-def frame(log: str, record: Any) -> bytes:
-    """One event. A record is JSON on one line."""
-    kind = _kind(record.value)
-    head = f"id: {log}:{record.offset + 1}\nevent: {kind}\ndata: ".encode()
-    value: bytes = record.value
-    return head + value + b"\n\n"
+def frame(log: str, record: Any, value: bytes | None = None) -> bytes:
+    """One event. A record is JSON on one line; `value` stands in its place."""
+    told: bytes = record.value if value is None else value
+    head = f"id: {log}:{record.offset + 1}\nevent: {_kind(told)}\ndata: ".encode()
+    return head + told + b"\n\n"
 
 
 def is_for(record: Any, profile: bytes, earliest_ms: float) -> bool:
@@ -133,7 +139,7 @@ def _kind(value: bytes) -> str:
 _TYPE = re.compile(rb'"type":"dm\.([a-z_.]{1,60})\.v\d')
 
 
-async def _frames(caller: Caller, start: Start) -> AsyncIterator[bytes]:
+async def _frames(caller: Caller, start: Start, erased: ErasedMeanwhile) -> AsyncIterator[bytes]:
     resources = caller.resources
     yield b"retry: 3000\n" + (b"event: gap\ndata: {}\n\n" if start.gap else b"\n")
     profile = caller.profile.encode()
@@ -145,16 +151,18 @@ async def _frames(caller: Caller, start: Start) -> AsyncIterator[bytes]:
         async with _reading(caller, place, position) as consumer:
             while _still_holds(caller):
                 found = await consumer.getmany(timeout_ms=_LOOK_MS, max_records=_AT_ONCE)
-                for record in found.get(place, ()):
+                records = found.get(place, [])
+                await erased.before(records, consumer.highwater(place) or 0)
+                for record in records:
                     position = record.offset + 1
                     if is_for(record, profile, earliest):
-                        yield frame(start.log, record)
+                        yield frame(start.log, record, erased.told(record.value))
                         spoke = resources.monotonic()
                 if resources.monotonic() - spoke >= HEARTBEAT_SECONDS:
                     # Without data it is no event, but the client goes on from there.
                     yield f": still here\nid: {start.log}:{position}\n\n".encode()
                     spoke = resources.monotonic()
-    except (KafkaError, OSError) as error:
+    except (KafkaError, OSError, ArchiveAway, Problem) as error:
         # The client comes back, and says where it was.
         _log.warning("live stream ended", error=type(error).__name__)
 

@@ -10,7 +10,7 @@ from schemas import commands
 from schemas.data import LimitChanged
 from schemas.events import MessagingDeactivated
 from sinks.reading import profiles
-from streams.api import cursors, states, waiting
+from streams.api import cursors, hook_changes, states, waiting
 from streams.api.access import Admin, AdminOfAll, Caller, Reader
 from streams.api.carrying import Asked, Step, carry_out, told_before
 from streams.api.documents import errors, pending
@@ -174,15 +174,15 @@ async def change(
     "/profiles",
     summary="Delete a profile",
     response_model=DeletedAnswer,
-    responses=_PENDING | errors("profile_not_found"),
+    responses=_PENDING | errors("profile_not_found", "hooks_unknown"),
 )
 async def delete(
     caller: Admin,
     prefer: waiting.Prefer = None,
     idempotency_key: waiting.IdempotencyKey = None,
 ) -> Response | DeletedAnswer:
-    """Its accounts are unlinked, messaging is off, and it is shown no more. Its history stays in
-    the archive: what happened does not unhappen."""
+    """Its accounts are unlinked, messaging is off, and it is shown no more; its webhooks end.
+    Its history stays in the archive: what happened does not unhappen."""
     resources = caller.resources
     await resources.caught_up(caller.profile)
     asked = Asked(resources, caller.profile, "delete", idempotency_key, prefer, {})
@@ -191,6 +191,7 @@ async def delete(
         return DeletedAnswer(ref_id=profile.reference or profile.id)
     if not profile.exists:
         raise Problem("profile_not_found")
+    await hook_changes.end_all(caller)
     steps = [
         unlinking(account, "the profile was deleted")
         for account in profile.accounts(resources.rules)

@@ -13,11 +13,12 @@ from aiokafka.errors import KafkaError
 
 from schemas.hooks import HookRecord
 from schemas.keys import KeyRecord
-from schemas.topics import COMMANDS, EVENTS, HOOKS
+from schemas.topics import ACCOUNTS, COMMANDS, EVENTS, HOOKS
 from sinks.reading import marks
 from sinks.reading.asking import ArchiveAway, Asking
 from streams import kafka
 from streams.agents.rules import rules_of
+from streams.api.claims import AccountClaims
 from streams.api.errors import Problem
 from streams.api.open_streams import OpenStreams
 from streams.api.rates import RateLimiter
@@ -52,11 +53,14 @@ class Resources:
     hooks: HookDirectory
     hook_records: Publisher
     """Of `dm.hooks.v1`."""
+    claims: AccountClaims
     complaints: Complaints = field(default_factory=lambda: Complaints(_log))
     now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
     rules: Rules = field(init=False)
     streams: OpenStreams = field(init=False)
+    changing_hooks: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from looking at the webhooks to their change: requests at once see each other's."""
     _log_id: str = ""
 
     def __post_init__(self) -> None:
@@ -70,6 +74,7 @@ class Resources:
         await self.commands.start()
         await self.hooks.topic.start()
         await self.hook_records.start()
+        await self.claims.start()
         try:
             yield
         finally:
@@ -77,6 +82,7 @@ class Resources:
             await self.commands.stop()
             await self.hooks.topic.stop()
             await self.hook_records.stop()
+            await self.claims.stop()
             await self.outcomes.stop()
             self.asking.close()
 
@@ -145,4 +151,5 @@ def make_resources(
         rates=RateLimiter(settings.api_rate_max, settings.api_rate_seconds),
         hooks=HookDirectory(settings, on_hooks),
         hook_records=KafkaPublisher(settings, HOOKS),
+        claims=AccountClaims(settings, KafkaPublisher(settings, ACCOUNTS)),
     )

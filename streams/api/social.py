@@ -1,5 +1,6 @@
 """`POST|DELETE /profiles/social`: link and unlink a profile's accounts."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -18,6 +19,9 @@ from streams.api.shapes import ours, theirs
 
 router = APIRouter(tags=["profiles"])
 
+_SHARED = frozenset({"ayrshare"})
+"""Providers whose webhooks name a profile and not an account: several may have the same one."""
+
 _PENDING = pending("Decided later: ask at Location, then make the request again with its key.")
 
 
@@ -29,6 +33,8 @@ _PENDING = pending("Decided later: ask at Location, then make the request again 
     | errors(
         "profile_not_found",
         "account_of_another",
+        "account_being_linked",
+        "archive_unavailable",
         "credential_not_allowed",
         "idempotency_key_reused",
     ),
@@ -41,30 +47,54 @@ async def link(
 ) -> Response | AccountAnswer:
     """It replaces another of the same network and provider. On Facebook and Instagram it must be
     done again after messaging was turned on."""
+    if caller.key.profiles and body.credential is not None:
+        raise Problem("credential_not_allowed")  # it may be another account's: who knows whose
+    asked = Asked(
+        caller.resources, caller.profile, "link", idempotency_key, prefer, body.model_dump()
+    )
+    claims = caller.resources.claims
+    async with claims.claimed(caller.profile, body.account_id, caller.resources.now()) as claim:
+        pending_one = await _link(body, caller, asked)
+        claim.may_be_released = pending_one is None
+    if pending_one is not None:
+        return pending_one
+    return AccountAnswer(
+        platform=theirs(ours(body.platform)), account_id=body.account_id, linked=True
+    )
+
+
+async def _link(body: LinkAccount, caller: Caller, asked: Asked) -> Response | None:
     resources = caller.resources
-    platform = ours(body.platform)
-    if caller.key.profiles:
-        if body.credential is not None:
-            raise Problem("credential_not_allowed")  # it may be another account's: who knows whose
-        await _check_owner(caller, body)
-    else:
-        await resources.caught_up(caller.profile)
+    place = (body.provider, ours(body.platform), body.account_id)
+    if not await resources.caught_up(None):
+        raise Problem("archive_unavailable", retry_after=5)
+    if caller.key.profiles and await profiles.others_with(resources.asking, caller.profile, *place):
+        # Its webhooks would come to this profile from now on.
+        raise Problem("account_of_another")
     await states.existing(resources.asking, caller.profile, resources.now())
 
     def make(envelope: dict[str, Any]) -> commands.AnyCommand:
         return commands.LinkAccount(
             **envelope,
             provider=body.provider,
-            platform=platform,
+            platform=ours(body.platform),
             account_id=body.account_id,
             credential=body.credential,
         )
 
-    asked = Asked(resources, caller.profile, "link", idempotency_key, prefer, body.model_dump())
     pending_one = await carry_out(asked, Step(make))
-    if pending_one is not None:
-        return pending_one
-    return AccountAnswer(platform=theirs(platform), account_id=body.account_id, linked=True)
+    if body.provider not in _SHARED:
+        for owner in await profiles.with_account(resources.asking, *place):
+            if owner != caller.profile:
+                await _take_from(owner, body, asked)
+    return pending_one
+
+
+async def _take_from(owner: str, body: LinkAccount, asked: Asked) -> None:
+    """An account has one owner: where its inbound goes, from there its messages leave."""
+    account = states.Account(body.provider, ours(body.platform), body.account_id, 0, active=False)
+    former = replace(asked, profile=owner, kind="link:former")
+    await carry_out(former, unlinking(account, "it was linked to another profile"))
 
 
 @router.delete(
@@ -98,14 +128,3 @@ async def unlink(
         if pending_one is not None:
             return pending_one
     return AccountAnswer(platform=theirs(platform), account_id=account_ids[0], linked=False)
-
-
-async def _check_owner(caller: Caller, body: LinkAccount) -> None:
-    """The account's webhooks would come to this profile from now on: a key for some profiles may
-    not take what is another's. Raises Problem, also where that can't be known now."""
-    resources = caller.resources
-    place = (body.provider, ours(body.platform), body.account_id)
-    if not await resources.caught_up(None):
-        raise Problem("archive_unavailable", retry_after=5)
-    if await profiles.others_with(resources.asking, caller.profile, *place):
-        raise Problem("account_of_another")

@@ -8,13 +8,16 @@ from pydantic import Field, StringConstraints
 from schemas.base import Instant
 from schemas.hooks import HookRecord
 from streams import public_addresses
-from streams.api import states
+from streams.api import states, waiting
 from streams.api.access import Admin, Caller, Reader
 from streams.api.documents import errors
 from streams.api.errors import Problem
+from streams.api.hook_changes import HookChange, known, of_caller, with_replays
+from streams.api.replays import Replayed
+from streams.api.replays import shown as replay_shown
 from streams.api.shapes import ApiModel, Identifier, Success
-from streams.hooks.directory import deleted, new_hook, renewed
-from streams.hooks.signing import new_secret
+from streams.hooks.directory import deleted, new_hook, of_profile, renewed
+from streams.hooks.signing import new_secret, secret_for
 
 router = APIRouter(tags=["webhooks"])
 
@@ -86,6 +89,7 @@ class Webhooks(ApiModel):
     messages: str | None = Field(default=None, description="Its address.")
     messages_updated: Instant | None = None
     webhooks: list[Webhook]
+    replays: list[Replayed] | None = Field(default=None, description="Those that go on.")
 
 
 @router.get(
@@ -95,12 +99,14 @@ class Webhooks(ApiModel):
     responses=errors("hooks_unknown"),
 )
 async def webhooks(caller: Reader) -> Webhooks:
-    found = _of(caller)
+    found = of_caller(caller)
+    replays = of_profile(known(caller.resources), caller.profile, replays=True)
     newest = found[-1] if found else None
     return Webhooks(
         messages=newest.url if newest else None,
         messages_updated=newest.updated_at if newest else None,
         webhooks=[_shown(one) for one in found],
+        replays=[replay_shown(one) for one in replays] or None,
     )
 
 
@@ -110,62 +116,89 @@ async def webhooks(caller: Reader) -> Webhooks:
     response_model_exclude_none=True,
     responses=errors(
         "profile_not_found", "webhook_address_refused", "too_many_webhooks", "hooks_unknown",
-        "archive_unavailable",
+        "archive_unavailable", "idempotency_key_reused",
     ),
 )  # fmt: skip
-async def subscribe(body: Subscribe, caller: Admin) -> Subscribed:
+async def subscribe(
+    body: Subscribe, caller: Admin, idempotency_key: waiting.IdempotencyKey = None
+) -> Subscribed:
     """Everything that happens from now on is posted to the address. Another address of the same
     action is another webhook; the same one again is renewed: with another secret (the old one
     signs beside it for 24 hours), and working again where it was disabled."""
     resources = caller.resources
-    await _check(body.url, allow_private=resources.settings.hook_allow_private)
-    known = _of(caller)
+    change = HookChange.of(caller, "subscribe", idempotency_key, body.model_dump())
+    async with resources.changing_hooks:
+        done = change.done_before(known(resources))
+        if done:
+            [(hook, request)] = done
+            made = secret_for(change.request_id, caller.given) if request.made_secret else None
+            return _subscribed(body, hook, made)
+        await _check(body.url, allow_private=resources.settings.hook_allow_private)
+        hook, made = await _registered(body, caller, change)
+        await resources.write_hooks([change.noted(hook, resources.now(), made_secret=bool(made))])
+    return _subscribed(body, hook, made)
+
+
+async def _registered(
+    body: Subscribe, caller: Caller, change: HookChange
+) -> tuple[HookRecord, str | None]:
+    """The subscription, new or renewed, and the secret that was made for it. Raises Problem."""
+    resources = caller.resources
+    others = of_caller(caller)
     await resources.caught_up(caller.profile)
     profile = await states.existing(resources.asking, caller.profile, resources.now())
-    same = [one for one in known if (one.action, one.url) == (body.action, body.url)]
-    made = None
+    same = [one for one in others if (one.action, one.url) == (body.action, body.url)]
     if same:
-        hook = renewed(same[0], body.secret, resources.now())
-    else:
-        if len(known) >= MOST:
-            raise Problem("too_many_webhooks", f"At most {MOST} for one profile.")
-        made = None if body.secret else new_secret()
-        hook = new_hook(
-            profileid=caller.profile,
-            action=body.action,
-            url=body.url,
-            secret=body.secret or made or "",
-            reference=profile.reference or profile.id,
-            place=await resources.place_now(caller.profile),
-            at=resources.now(),
-        )
-    await resources.write_hooks([hook])
-    return Subscribed(
-        action=hook.action, url=hook.url, ref_id=hook.reference, id=hook.hook_id, secret=made
+        return renewed(same[0], body.secret, resources.now()), None
+    if len(others) >= MOST:
+        raise Problem("too_many_webhooks", f"At most {MOST} for one profile.")
+    made = None
+    if body.secret is None:
+        made = new_secret() if change.mark is None else secret_for(change.request_id, caller.given)
+    hook = new_hook(
+        profileid=caller.profile,
+        action=body.action,
+        url=body.url,
+        secret=body.secret or made or "",
+        reference=profile.reference or profile.id,
+        place=await resources.place_now(caller.profile),
+        at=resources.now(),
     )
+    before = resources.hooks.records.get(hook.hook_id)
+    requests = before.requests if before is not None else ()
+    return hook.model_copy(update={"requests": requests}), made
 
 
 @router.delete(
     "/hook/webhook",
     summary="Remove webhooks",
-    responses=errors("webhook_not_found", "hooks_unknown"),
+    responses=errors("webhook_not_found", "hooks_unknown", "idempotency_key_reused"),
 )
-async def unsubscribe(body: Unsubscribe, caller: Admin) -> Unsubscribed:
-    found = [
-        one for one in _of(caller) if one.action == body.action and body.url in {None, one.url}
-    ]
-    if not found:
-        raise Problem("webhook_not_found")
-    at = caller.resources.now()
-    await caller.resources.write_hooks([deleted(one, at) for one in found])
+async def unsubscribe(
+    body: Unsubscribe, caller: Admin, idempotency_key: waiting.IdempotencyKey = None
+) -> Unsubscribed:
+    resources = caller.resources
+    change = HookChange.of(caller, "unsubscribe", idempotency_key, body.model_dump())
+    async with resources.changing_hooks:
+        if change.done_before(known(resources)):
+            return Unsubscribed(action=body.action)
+        found = [
+            one
+            for one in of_caller(caller)
+            if one.action == body.action and body.url in {None, one.url}
+        ]
+        if not found:
+            raise Problem("webhook_not_found")
+        at = resources.now()
+        ending = with_replays(found, known(resources))
+        await resources.write_hooks([change.noted(deleted(one, at), at) for one in ending])
     return Unsubscribed(action=body.action)
 
 
-def _of(caller: Caller) -> list[HookRecord]:
-    directory = caller.resources.hooks
-    if not directory.is_known:
-        raise Problem("hooks_unknown", retry_after=2)
-    return directory.of_profile(caller.profile)
+def _subscribed(body: Subscribe, hook: HookRecord, made: str | None) -> Subscribed:
+    return Subscribed(
+        action=body.action, url=body.url, ref_id=hook.reference, id=hook.hook_id, secret=made
+    )
 
 
 def _shown(hook: HookRecord) -> Webhook:

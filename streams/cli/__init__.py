@@ -30,6 +30,7 @@ COMMANDS = {
         "streams.cli.erase:erase_command", "Erase what a correspondent and a profile wrote."
     ),
     "key": Command("streams.cli.key:key_app", "Make, list and revoke keys of the API."),
+    "hooks": Command("streams.cli.hooks:hooks_app", "List webhooks out, and tell them once more."),
     "inspect": Command("streams.cli.inspect:inspect_command", "Show one conversation's state."),
     "sandbox": Command(
         "streams.cli.sandbox:sandbox_command", "Stand in for the platforms on this machine."

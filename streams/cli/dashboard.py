@@ -17,7 +17,8 @@ def dashboard_command(
 ) -> None:
     """Show the metrics, the conversations and the pipeline's health in a browser, until Ctrl-C.
 
-    It asks DM_CLICKHOUSE_READ_ONLY_URL and needs nothing else.
+    It asks DM_CLICKHOUSE_READ_ONLY_URL, and lets in who has an API key that may read all profiles
+    (DM_KAFKA knows the keys). DM_DASHBOARD_LOGIN=none: whoever is on this machine.
 
     Example: dmstream dashboard --port 8081
     """

@@ -2,7 +2,7 @@
 
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -46,12 +46,18 @@ Admit = Callable[[Request], Awaitable[Response | None]]
 (401, a page to log in) keeps them out."""
 
 
+Beside = Callable[[], AbstractAsyncContextManager[None]]
+"""What runs as long as the app does."""
+
+
 async def admit_everyone(_: Request) -> Response | None:
-    """For a process that listens on loopback alone: who is on the machine may read."""
+    """For tests of what is behind the door (streams.dashboard.login)."""
     return None
 
 
-def create_app(asker: Asker, *, admit: Admit = admit_everyone) -> ASGIApp:
+def create_app(
+    asker: Asker, *, admit: Admit = admit_everyone, beside: Beside = nullcontext
+) -> ASGIApp:
     """The pages and their numbers."""
 
     async def data(request: Request) -> Response:
@@ -78,7 +84,8 @@ def create_app(asker: Asker, *, admit: Admit = admit_everyone) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
+        async with beside():
+            yield
         await asker.close()
 
     routed = Starlette(

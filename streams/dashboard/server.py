@@ -1,12 +1,17 @@
 """The dashboard as a process: its socket, its start and its end."""
 
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from streams.dashboard.app import create_app
 from streams.dashboard.asking import Asker
+from streams.dashboard.login import KeyLogin, OnThisMachine
+from streams.keys import KeyDirectory
 from streams.settings import Settings
 
 log = structlog.get_logger()
@@ -21,9 +26,10 @@ class DashboardStartError(RuntimeError):
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises DashboardStartError."""
     host, port = settings.dashboard_host, settings.dashboard_port
-    if host not in _LOOPBACK:
-        log.warning(
-            "whoever reaches this address reads every message: put a login before it", host=host
+    if settings.dashboard_login == "none" and host not in _LOOPBACK:
+        raise DashboardStartError(
+            f"whoever reaches {host} would read every message: leave DM_DASHBOARD_LOGIN=none out, "
+            "or listen on 127.0.0.1"
         )
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -35,7 +41,7 @@ def serve(settings: Settings) -> None:
         ) from error
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(Asker(settings)),
+            _app(settings),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -45,5 +51,25 @@ def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=2,
         )
     )
-    log.info("dashboard listens", address=f"http://{host}:{listener.getsockname()[1]}/dashboard")
+    log.info(
+        "dashboard listens", address=f"http://{host}:{listener.getsockname()[1]}/dashboard",
+        login=settings.dashboard_login,
+    )  # fmt: skip
     server.run(sockets=[listener])
+
+
+def _app(settings: Settings) -> ASGIApp:
+    if settings.dashboard_login == "none":
+        return create_app(Asker(settings), admit=OnThisMachine(_LOOPBACK))
+    keys = KeyDirectory(settings)
+
+    @asynccontextmanager
+    async def knowing_keys() -> AsyncIterator[None]:
+        await keys.start()
+        try:
+            yield
+        finally:
+            await keys.stop()
+
+    admit = KeyLogin(keys, https=settings.dashboard_https)
+    return create_app(Asker(settings), admit=admit, beside=knowing_keys)

@@ -8,7 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from schemas.base import to_milliseconds
-from schemas.hooks import HookAction, HookRecord
+from schemas.hooks import HookAction, HookRecord, HookReplay
 from schemas.topics import HOOKS
 from streams.followed import FollowedTopic
 from streams.settings import Settings
@@ -81,6 +81,49 @@ def signing_secrets(hook: HookRecord, at: datetime) -> tuple[str, ...]:
     return (hook.secret, hook.previous_secret)
 
 
+def replay_of(
+    hook: HookRecord,
+    *,
+    replay_id: str,
+    since: datetime,
+    until: datetime,
+    place: tuple[str, int, int],
+    events: int,
+    at: datetime,
+) -> HookRecord:
+    """`place`: the log's id, and from which to which offset (without that one) the range lies."""
+    at = to_milliseconds(at)
+    return HookRecord(
+        hook_id=replay_id,
+        profileid=hook.profileid,
+        action=hook.action,
+        url=hook.url,
+        secret=hook.secret,
+        reference=hook.reference,
+        log=place[0],
+        from_offset=place[1],
+        created_at=at,
+        updated_at=at,
+        replay=HookReplay(
+            of=hook.hook_id, since=since, until=until, until_offset=place[2], events=events
+        ),
+    )
+
+
+def of_profile(
+    hooks: Iterable[HookRecord], profileid: str, *, replays: bool = False
+) -> list[HookRecord]:
+    """Its subscriptions (or the replays for them) that were not deleted, the oldest first."""
+    found = [
+        one
+        for one in hooks
+        if one.profileid == profileid
+        and one.deleted_at is None
+        and (one.replay is not None) == replays
+    ]
+    return sorted(found, key=lambda one: (one.created_at, one.hook_id))
+
+
 class HookDirectory:
     """All subscriptions in memory. `on_change` is called with all records after a change of them,
     and once when they are known first."""
@@ -98,13 +141,8 @@ class HookDirectory:
         self.is_known = False
 
     def of_profile(self, profileid: str) -> list[HookRecord]:
-        """Those that were not deleted, the oldest first."""
-        found = [
-            one
-            for one in self.records.values()
-            if one.profileid == profileid and one.deleted_at is None
-        ]
-        return sorted(found, key=lambda one: (one.created_at, one.hook_id))
+        """Subscriptions that were not deleted, the oldest first."""
+        return of_profile(self.records.values(), profileid)
 
     def _apply(self, hook_id: str, value: bytes | None) -> None:
         try:

@@ -40,6 +40,7 @@ def body_of(event: events.Event, hook: HookRecord) -> bytes | None:
         "hookId": event.id,
         "code": 200,
         "url": hook.url,
+        "replay": True if hook.replay is not None else None,  # more
         **make(data, by_account),
     }
     return orjson.dumps({name: value for name, value in body.items() if value is not None})

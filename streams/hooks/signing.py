@@ -20,11 +20,24 @@ def new_secret() -> str:
     return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def secret_for(request_id: str, api_key: str) -> str:
+    """The same for a repetition of the request, at whichever gateway; of use to nobody without the
+    API key, which is 256 random bits."""
+    made = hmac.digest(api_key.encode(), b"webhook secret " + request_id.encode(), "sha256")
+    return _PREFIX + base64.b64encode(made).decode()
+
+
 def headers(
-    signing: Sequence[str], *, event_id: str, attempt: int, at: int, body: bytes
+    signing: Sequence[str],
+    *,
+    event_id: str,
+    attempt: int,
+    at: int,
+    body: bytes,
+    replay_id: str | None = None,
 ) -> dict[str, str]:
     """`signing`: the secret, and behind it the one that it replaces while receivers change over.
-    `at` in Unix seconds."""
+    `at` in Unix seconds. `replay_id` where it is told once more."""
     signed = f"{event_id}.{at}.".encode() + body
     standard = [base64.b64encode(_digest(_key(one), signed)).decode() for one in signing]
     found = {
@@ -35,6 +48,8 @@ def headers(
         "X-Ayrshare-Delivery-Id": event_id,
         "X-Ayrshare-Delivery-Attempt": str(attempt),
     }
+    if replay_id is not None:
+        found["X-Dmstream-Replay"] = replay_id
     names = ("X-Authorization-Content-SHA256", "X-Authorization-Content-SHA256-V2")
     for name, one in zip(names, signing, strict=False):
         found[name] = _digest(one.encode(), body).hex()

@@ -8,8 +8,9 @@ from typing import Literal
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.topics import COMMANDS, EVENTS, FAILURES, HOOK_DELIVERIES, TOPICS, WEBHOOKS
+from schemas.topics import COMMANDS, EVENTS, FAILURES, HOOK_DELIVERIES, HOOKS, TOPICS, WEBHOOKS
 from streams import kafka
+from streams.hooks.directory import HookDirectory
 from streams.local.catching_up import (
     DELIVERY_GROUP,
     HISTORY_GROUP,
@@ -62,9 +63,27 @@ async def of_broker(settings: Settings) -> list[Finding]:
         Finding("ok", "Kafka", f"{settings.kafka}, cluster {log}"),
         of_topics(settings, counts),
     ]
-    if all(topic in counts for topics in _READ_BY.values() for topic in topics):
+    if all(topic in counts for topics in (*_READ_BY.values(), (HOOKS,)) for topic in topics):
         findings += [await _of_reader(settings, group) for group in _READ_BY]
+        findings[-1] = of_webhooks_out(findings[-1], await _subscriptions(settings))
     return findings
+
+
+def of_webhooks_out(reader: Finding, subscriptions: int) -> Finding:
+    """The webhooks worker is needed by those who have webhooks: who has none need not run it."""
+    if reader.state != "wrong":
+        return reader
+    if not subscriptions:
+        return Finding("note", reader.what, "does not run, and nobody has a webhook to be told")
+    what = f"{reader.found}; {subscriptions} webhooks wait to be told"
+    return Finding("wrong", reader.what, what, reader.remedy)
+
+
+async def _subscriptions(settings: Settings) -> int:
+    directory = HookDirectory(settings)
+    consumer = await directory.topic.read_all()
+    await consumer.stop()
+    return sum(hook.is_working for hook in directory.records.values())
 
 
 def of_topics(settings: Settings, counts: dict[str, int]) -> Finding:

@@ -8,6 +8,7 @@ from functools import partial
 
 import httpx
 
+from streams.hooks.copied_cursors import drop_cursors
 from streams.local import operator_day
 from streams.local.archive import Archive
 from streams.local.caller import caller
@@ -102,3 +103,5 @@ async def drop_superseded(pipeline: Pipeline) -> None:
     """The rows under the log before: their events are now archived under this one."""
     archive = Archive(pipeline.settings)
     await asyncio.to_thread(archive.drop_superseded, pipeline.log)
+    # From now on this log alone says how far webhooks were told.
+    drop_cursors(pipeline.settings, but={pipeline.log})

@@ -8,7 +8,8 @@ leaves at least one of them whole.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from itertools import islice
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata
 from pydantic import ValidationError
 
 from schemas.events import CorrespondentErased, parse_event
@@ -25,6 +27,7 @@ from sinks.incarnations import UNLOGGED, Archived
 from streams import kafka
 from streams.erasures import Erasures, record_of
 from streams.local.accounts import AccountBook
+from streams.local.hook_places import HookPlaces, Place
 from streams.local.journal_notes import JournalNotes
 from streams.local.open_sends import OpenSends
 from streams.local.resuming import Resumed, resume
@@ -46,9 +49,11 @@ async def restore(
     *,
     progress: Callable[[int], None],
     known: JournalNotes | None = None,
+    places: HookPlaces | None = None,
 ) -> Restored:
     """Puts the events on `dm.events.v1`, the accounts they tell of on `dm.accounts.v1`, and the
     sends that had not ended where the delivery worker finds them, as far as `known` allows.
+    `places` hears where each webhook subscription goes on.
 
     The order of `archived` is kept within each partition. `progress` gets the number of events so
     far. Call it before the workers start.
@@ -61,7 +66,7 @@ async def restore(
         partition_of = _Partitions(sorted(await producer.partitions_for(topic)))
         # The archive is read in another thread: its client blocks.
         while chunk := await asyncio.to_thread(_next, events):
-            await _put(producer, topic, partition_of, chunk)
+            await _put(producer, topic, partition_of, chunk, places or HookPlaces())
             for event in chunk:
                 book.note(event.value)
                 if b'"dm.correspondent.erased.v1"' in event.value:
@@ -110,23 +115,41 @@ class _Partitions(dict[bytes, int]):
 
 
 async def _put(
-    producer: AIOKafkaProducer, topic: str, partition_of: _Partitions, chunk: list[Archived]
+    producer: AIOKafkaProducer,
+    topic: str,
+    partition_of: _Partitions,
+    chunk: list[Archived],
+    places: HookPlaces,
 ) -> None:
     """Whole batches, made here: one future a batch, not one an event."""
     open_batches: dict[int, BatchBuilder] = {}
     acknowledgements = []
+    begins: dict[int, list[tuple[int, Place]]] = defaultdict(list)
+    """In the open batch of a partition: the event with which a subscription goes on."""
+
+    async def send(partition: int, batch: BatchBuilder) -> None:
+        sent = await producer.send_batch(batch, topic, partition=partition)
+        acknowledgements.append(_acknowledged(sent, begins.pop(partition, [])))
+
     for event in chunk:
         partition = partition_of[event.key]
         batch = open_batches.get(partition)
-        if batch is not None:
-            if _append(batch, event):
-                continue
-            acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
-        batch = open_batches[partition] = producer.create_batch()
-        _append(batch, event)
+        if batch is None or not _append(batch, event):
+            if batch is not None:
+                await send(partition, batch)
+            batch = open_batches[partition] = producer.create_batch()
+            _append(batch, event)
+        for place in places.goes_on_at(event.key, event.origin):
+            begins[partition].append((batch.record_count() - 1, place))
     for partition, batch in open_batches.items():
-        acknowledgements.append(await producer.send_batch(batch, topic, partition=partition))
+        await send(partition, batch)
     await asyncio.gather(*acknowledgements)
+
+
+async def _acknowledged(sent: Awaitable[RecordMetadata], begins: list[tuple[int, Place]]) -> None:
+    first = (await sent).offset
+    for number, place in begins:
+        place.offset = first + number
 
 
 def _append(batch: BatchBuilder, event: Archived) -> bool:

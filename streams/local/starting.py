@@ -11,6 +11,7 @@ from streams.local import hooks, journal_notes, keys, preflight, services
 from streams.local.apache_kafka.cluster import prepare_cluster
 from streams.local.apache_kafka.node import Node
 from streams.local.archive import Archive
+from streams.local.hook_places import HookPlaces
 from streams.local.pipeline import Pipeline
 from streams.local.restore import restore
 from streams.local.supervisor import Service
@@ -76,8 +77,9 @@ async def prepare(pipeline: Pipeline) -> int:
     pipeline.api_key = await keys.put_back(pipeline.settings, from_copy=blank)
     if not blank:
         return 0
-    await hooks.put_back(pipeline.settings)
-    restored = await _restore(pipeline, archive)
+    places = hooks.places(pipeline.settings)
+    restored = await _restore(pipeline, archive, places)
+    await hooks.put_back(pipeline.settings, places, pipeline.log)
     # It is never to be older than the archive: from now on that moves.
     journal_notes.forget(pipeline.settings)
     return restored
@@ -107,7 +109,7 @@ async def _is_new(pipeline: Pipeline, archive: Archive) -> bool:
     return False
 
 
-async def _restore(pipeline: Pipeline, archive: Archive) -> int:
+async def _restore(pipeline: Pipeline, archive: Archive, places: HookPlaces) -> int:
     total = await asyncio.to_thread(archive.count_restorable)
     if not total:
         return 0
@@ -116,7 +118,11 @@ async def _restore(pipeline: Pipeline, archive: Archive) -> int:
     known = journal_notes.find(settings, await asyncio.to_thread(archive.newest_log))
     with pipeline.screen.progress("restoring the log") as bar:
         restored = await restore(
-            settings, archive.events(), progress=lambda done: bar(done, total), known=known
+            settings,
+            archive.events(),
+            progress=lambda done: bar(done, total),
+            known=known,
+            places=places,
         )
     what = f"{restored.events:,} events from the archive"
     if restored.sends.in_line:

@@ -13,11 +13,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.hooks import HookRecord
 from schemas.topics import EVENTS
 from streams import kafka
+from streams.agents.hook_cursors import HookCursors
 from streams.agents.hook_lane import Schedule
 from streams.agents.hook_outcomes import HookOutcomes
 from streams.agents.hooks import Hooks, add_hook_agent
 from streams.agents.outbox import Outbox
 from streams.agents.state_table import StateTable
+from streams.hooks.copied_cursors import Cursors, write_cursors
 from streams.hooks.directory import HookDirectory
 from streams.hooks.posting import Poster
 from streams.log_positions import ends_now
@@ -55,12 +57,18 @@ async def webhooks_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     def known() -> Sequence[HookRecord]:
         return list(directory.records.values())
 
+    def keep_copy(number: int, cursors: Cursors) -> None:
+        write_cursors(settings, log, number, cursors)
+
     app = make_app(settings, "webhooks", frozenset({settings.topic(EVENTS)}))
     outbox = Outbox(producer, partitions=settings.partitions)
     hooks = Hooks(
         settings=settings,
-        table=StateTable(app, TABLE, settings),
-        outbox=outbox,
+        cursors=HookCursors(
+            StateTable(app, TABLE, settings),
+            outbox,
+            keep_copy if settings.embedded else None,
+        ),
         outcomes=HookOutcomes(settings, outbox, log, _now),
         log=log,
         schedule=Schedule.of(settings, random.Random()),  # noqa: S311 - spreads waits

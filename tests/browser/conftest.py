@@ -39,6 +39,7 @@ def serve(clickhouse: ClickHouse, database: str, folder: Path) -> Iterator[Serve
         environment={
             "DM_CLICKHOUSE_READ_ONLY_URL": clickhouse.read_url,
             "DM_CLICKHOUSE_DATABASE": database,
+            "DM_DASHBOARD_LOGIN": "none",
         },
     )
     deadline = time.monotonic() + 60

@@ -1,15 +1,10 @@
 """The REST API over the whole route: the pipeline is started, and all else happens over HTTP."""
 
 import asyncio
-import json
-import os
-import re
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -510,29 +505,3 @@ def test_the_archive_s_fold_gives_the_answer_of_the_worker_s_own_state(api: Api)
     assert reasons == {None, "reply_window_closed", "thread_controlled_elsewhere"} or (
         "monthly_limit_reached" in reasons
     )
-
-
-def test_the_readme_s_script_works_as_it_stands_there(api: Api) -> None:
-    """With curl alone, on this pipeline's address and key."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    found = re.search(r"```\n(\. data/secrets\.env\napi\(\).*?)```", readme, re.DOTALL)
-    assert found is not None
-    script = found[1].replace(". data/secrets.env\n", "")
-    script = script.replace("http://127.0.0.1:8080", str(api.http.base_url))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        env={**os.environ, "DM_API_KEY": api.client().key, "PROFILE": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers, rest = [], done.stdout.strip()
-    while rest:
-        answer, end = json.JSONDecoder().raw_decode(rest)
-        answers.append(answer)
-        rest = rest[end:].strip()
-    _, _, user, history, sent = answers
-    assert user["displayNames"][0]["messagingActive"]
-    assert history["messages"] == []
-    assert sent["reason"] == "not_initiated"

@@ -1,22 +1,16 @@
 """Webhooks and the live stream through the whole pipeline, by an ordinary HTTP client."""
 
 import asyncio
-import contextlib
-import json
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 
 from streams.keys import key_id_of, read_keys, revoked, write_keys
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, Shop, serving
+from tests.pipeline.api import Api, serving
+from tests.pipeline.live import listening
 from tests.pipeline.subscribers import receiving
 
 pytestmark = [pytest.mark.pipeline]
@@ -91,57 +85,6 @@ def test_another_profiles_key_sees_and_removes_nothing(api: Api) -> None:
     assert other.client.get("/hook/webhook")["webhooks"] == []
     assert other.client.ask("DELETE", "/hook/webhook", json=body).status_code == 404
     assert len(shop.client.get("/hook/webhook")["webhooks"]) == 1
-
-
-@dataclass
-class Heard:
-    """A client of the live stream, in a thread."""
-
-    events: list[dict[str, str]] = field(default_factory=list)
-    response: httpx.Response | None = None
-
-    def texts(self) -> list[str]:
-        told = [json.loads(one["data"]) for one in self.events if one.get("event", "") in MESSAGES]
-        return [one["data"]["text"] for one in told]
-
-
-MESSAGES = {"message.received", "message.sent"}
-
-
-@contextmanager
-def listening(api: Api, shop: Shop, last: str = "") -> Iterator[Heard]:
-    heard = Heard()
-    headers = {"authorization": f"Bearer {shop.client.key}", "profile-key": shop.client.profile}
-    if last:
-        headers["last-event-id"] = last
-    begun = threading.Event()
-
-    def listen() -> None:
-        with (
-            httpx.Client(base_url=api.http.base_url, timeout=30, trust_env=False) as http,
-            contextlib.suppress(httpx.HTTPError),
-            http.stream("GET", "/events/stream", headers=headers) as response,
-        ):
-            heard.response = response
-            one: dict[str, str] = {}
-            for line in response.iter_lines():
-                begun.set()
-                if line:
-                    name, _, value = line.partition(": ")
-                    one[name] = value
-                else:
-                    heard.events.append(one)
-                    one = {}
-
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    assert begun.wait(10), "no stream"
-    yield heard
-    if heard.response is not None:
-        stream = heard.response.extensions["network_stream"]
-        stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-    thread.join(10)
-    assert not thread.is_alive()
 
 
 def test_a_client_hears_what_happens_and_misses_nothing_while_it_was_away(api: Api) -> None:

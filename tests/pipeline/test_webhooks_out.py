@@ -18,7 +18,7 @@ from schemas.hooks import HookDelivery, HookRecord
 from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES, HOOKS, EventHeader
 from streams import kafka
 from streams.hooks.directory import deleted, new_hook, renewed
-from streams.local.hooks import copy_file, put_back
+from streams.local.hooks import copy_file, places, put_back
 from streams.local.keys import write_copy
 from streams.settings import Settings
 from tests.pipeline.running import Running
@@ -280,7 +280,8 @@ def test_what_the_embedded_broker_forgets_is_put_back_from_the_copy(hooked: Hook
     file = copy_file(hooked.settings)
     write_copy(file, [hook])
     assert file.stat().st_mode & 0o077 == 0
-    asyncio.run(put_back(hooked.settings))
+    log = asyncio.run(kafka.log_id(hooked.settings))
+    asyncio.run(put_back(hooked.settings, places(hooked.settings), log))
     assert _last_of(hooked, hook) == hook
     # On the new log everything that was not put back is news.
     hooked.happen(shop, 3, **{EventHeader.RESTORED_FROM: "the-log-before/0/4708"})

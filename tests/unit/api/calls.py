@@ -15,6 +15,7 @@ from schemas.events import Event
 from schemas.keys import Scope
 from sinks.reading.asking import ArchiveAway, Asking
 from streams.api.app import create_api
+from streams.api.claims import AccountClaims
 from streams.api.rates import RateLimiter
 from streams.api.resources import Resources
 from streams.gateway.keep import Headers
@@ -70,6 +71,22 @@ class Working(RecordingPublisher):
                     news.put_nowait(event)
 
 
+@dataclass
+class Echoing(RecordingPublisher):
+    """A topic that its writer reads back."""
+
+    claims: AccountClaims | None = None
+
+    def __init__(self, claims: AccountClaims) -> None:
+        super().__init__()
+        self.claims = claims
+
+    async def publish(self, key: bytes, value: bytes, headers: Headers) -> None:
+        await super().publish(key, value, headers)
+        if self.claims is not None:
+            self.claims.apply(key.decode(), value)
+
+
 class Api:
     """`key` may do everything, for all profiles."""
 
@@ -83,6 +100,8 @@ class Api:
         self.hooks = HookDirectory(self.settings)
         self.hooks.is_known = True
         self.hook_broker = RecordingPublisher()
+        self.claims = AccountClaims(self.settings, RecordingPublisher())
+        self.claims.publisher = Echoing(self.claims)
         self.resources = Resources(
             settings=self.settings,
             keys=self.keys,
@@ -92,6 +111,7 @@ class Api:
             rates=RateLimiter(self.settings.api_rate_max, self.settings.api_rate_seconds),
             hooks=self.hooks,
             hook_records=self.hook_broker,
+            claims=self.claims,
             now=lambda: NOW,
         )
         self.app = create_api(self.resources)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka import TopicPartition
 
 from schemas.topics import COMMANDS, TOPICS
-from streams.local.diagnosis import judge_reader, of_broker, of_topics
+from streams.local.diagnosis import Finding, judge_reader, of_broker, of_topics, of_webhooks_out
 from streams.local.processes import free_port
 from streams.settings import Settings
 
@@ -66,6 +66,16 @@ def test_unequal_partitions_are_wrong() -> None:
 
 def test_all_topics_as_configured_are_well() -> None:
     assert of_topics(SETTINGS, {topic.name: 8 for topic in TOPICS}).state == "ok"
+
+
+def test_the_webhooks_worker_is_missed_by_those_who_have_webhooks_and_by_nobody_else() -> None:
+    still = Finding("wrong", "reader dmstream-webhooks", "9 records behind", "is it running?")
+    assert of_webhooks_out(still, 0).state == "note"
+    missed = of_webhooks_out(still, 3)
+    assert (missed.state, missed.remedy) == ("wrong", "is it running?")
+    assert "3 webhooks" in missed.found
+    well = Finding("ok", "reader dmstream-webhooks", "0 records behind")
+    assert of_webhooks_out(well, 0) is of_webhooks_out(well, 3) is well
 
 
 def test_no_broker_is_one_finding_with_its_address() -> None:

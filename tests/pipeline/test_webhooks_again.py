@@ -1,0 +1,336 @@
+"""Webhooks told once more, changed once, ended with their profile; and nothing of the erased."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas import commands
+from schemas.base import to_milliseconds
+from streams.hooks.signing import headers as signed
+from tests.conftest import ClickHouse
+from tests.pipeline.api import Api, Shop, serving
+from tests.pipeline.live import listening
+from tests.pipeline.sandbox import digits
+from tests.pipeline.subscribers import Got, receiving
+
+pytestmark = [pytest.mark.pipeline]
+
+
+@pytest.fixture(scope="module")
+def api(
+    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Api]:
+    folder = tmp_path_factory.mktemp("again")
+    more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}
+    with serving(broker, embedded_clickhouse, folder, **more) as found:
+        found.talk.running.start("webhooks")
+        yield found
+
+
+def subscribe(shop: Shop, url: str, **more: Any) -> httpx.Response:
+    body = {"action": "messages", "url": url, **more.pop("body", {})}
+    answer = shop.client.ask("POST", "/hook/webhook", json=body, **more)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def now(**later: float) -> str:
+    return (datetime.now(UTC) + timedelta(**later)).isoformat()
+
+
+def told(got: list[Got]) -> list[str]:
+    return [one.body["message"] for one in got]
+
+
+def wait(api: Api, done: Any, what: str) -> None:
+    api.talk.running.wait(done, 30, what)
+
+
+def test_a_range_is_told_once_more_marked_and_in_order_beside_what_happens(api: Api) -> None:
+    shop = api.shop()
+    person = digits()
+    with receiving() as receivers:
+        secret = {"secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="}
+        hook = subscribe(shop, receivers.url("a"), body=secret).json()["id"]
+        shop.somebody_writes(person, text="before")
+        time.sleep(0.05)
+        since = now()
+        for number in range(5):
+            shop.somebody_writes(person, text=f"number {number}")
+        until = now(seconds=0.001)
+        time.sleep(0.05)
+        shop.somebody_writes(person, text="after")
+        wait(api, lambda: len(receivers.got["a"]) == 7, "what happened")
+        asked = shop.client.ask(
+            "POST", "/hook/webhook/replay", json={"since": since, "until": until}
+        )
+        assert asked.status_code == 200, asked.text
+        [replay] = asked.json()["replays"]
+        assert (replay["webhook"], replay["events"]) == (hook, 5)
+        shop.somebody_writes(person, text="meanwhile")
+        wait(api, lambda: len(receivers.got["a"]) == 13, "the replay")
+        time.sleep(1)
+        got = list(receivers.got["a"])
+        again = [one for one in got if "x-dmstream-replay" in one.headers]
+        live = [one for one in got if "x-dmstream-replay" not in one.headers]
+        numbers = [f"number {number}" for number in range(5)]
+        assert told(again) == numbers
+        assert told(live) == ["before", *numbers, "after", "meanwhile"]
+        for one in again:
+            assert one.headers["x-dmstream-replay"] == replay["id"]
+            assert one.body["replay"] is True
+            wanted = signed(
+                [secret["secret"]],
+                event_id=one.event_id,
+                attempt=1,
+                at=int(one.headers["webhook-timestamp"]),
+                body=one.raw,
+            )
+            assert one.headers["webhook-signature"] == wanted["webhook-signature"]
+        assert {one.event_id for one in again} < {one.event_id for one in live}
+        assert all("replay" not in one.body for one in live)
+        wait(api, lambda: "replays" not in shop.client.get("/hook/webhook"), "its end")
+        archive, views = api.talk.running.archive(), api.talk.running.settings.clickhouse_database
+        question = (
+            f"SELECT count() FROM {views}_analytics.webhook_deliveries WHERE hook_id = '{hook}'"
+            f" AND replay_id = '{replay['id']}' AND outcome = 'delivered'"
+        )
+        wait(api, lambda: archive.query(question).result_rows == [(5,)], "the delivery log")
+
+
+def test_a_replay_is_for_one_s_own_webhooks_that_work_and_for_a_range(api: Api) -> None:
+    shop, other = api.shop(), api.shop()
+    with receiving() as receivers:
+        hook = subscribe(shop, receivers.url("own")).json()["id"]
+        range_ = {"since": now(hours=-1), "until": now()}
+
+        def asked(by: Shop, **more: Any) -> tuple[int, str]:
+            body = {**range_, **more}
+            answer = by.client.ask("POST", "/hook/webhook/replay", json=body)
+            return answer.status_code, answer.json().get("reason", "")
+
+        assert asked(other) == (404, "webhook_not_found")
+        assert asked(other, id=hook) == (404, "webhook_not_found")
+        assert asked(shop, id="0" * 16) == (404, "webhook_not_found")
+        for wrong in (
+            {"since": now(), "until": now(hours=-1)}, {"since": "yesterday"}, {"until": None},
+            {"since": "2026-01-01T00:00:00"}, {"id": "' OR 1=1 --"}, {"until": "+99999-01-01"},
+        ):  # fmt: skip
+            assert asked(shop, **wrong) == (400, "invalid_request"), wrong
+        assert asked(shop)[0] == 200  # nothing happened, so nothing is told
+        assert "replays" not in shop.client.get("/hook/webhook")
+        reader = type(shop.client)(api.http, api.key("read", "send"), shop.client.profile)
+        refused = reader.ask("POST", "/hook/webhook/replay", json=range_)
+        assert refused.status_code == 403
+
+
+def test_many_replays_at_once_are_refused_and_all_end_with_their_webhook(api: Api) -> None:
+    shop = api.shop()
+    with receiving() as receivers:
+        receivers.answers["dead"] = lambda *_: 503
+        subscribe(shop, receivers.url("dead"))
+        shop.somebody_writes(text="never taken")
+        body = {"since": now(hours=-1), "until": now(seconds=1)}
+        answers = [
+            shop.client.ask("POST", "/hook/webhook/replay", json=body).json() for _ in range(6)
+        ]
+        assert [one["status"] for one in answers] == ["success"] * 5 + ["error"]
+        assert answers[5]["reason"] == "too_many_replays"
+        assert len(shop.client.get("/hook/webhook")["replays"]) == 5
+        gone = shop.client.ask("DELETE", "/hook/webhook", json={"action": "messages"})
+        assert gone.status_code == 200
+        assert shop.client.get("/hook/webhook") == {"status": "success", "webhooks": []}
+        time.sleep(1.5)
+        before = len(receivers.got["dead"])
+        time.sleep(1.5)
+        assert len(receivers.got["dead"]) == before
+
+
+def test_the_command_line_replays_and_lists(api: Api) -> None:
+    shop = api.shop()
+
+    def dmstream(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli", "hooks", *arguments],
+            env=api.talk.running.environment() | {"PATH": "", "COLUMNS": "200"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    with receiving() as receivers:
+        hook = subscribe(shop, receivers.url("cli")).json()["id"]
+        shop.somebody_writes(text="hello")
+        wait(api, lambda: len(receivers.got["cli"]) == 1, "what happened")
+        assert hook in dmstream("list", shop.client.profile)
+        since = ("--since", (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S"))
+        counted = dmstream("replay", shop.client.profile, *since, "--dry-run")
+        assert f"1 events would be told to webhook {hook}" in counted
+        assert "1 events are told" in dmstream(
+            "replay", shop.client.profile, *since, "--webhook", hook
+        )
+        wait(api, lambda: len(receivers.got["cli"]) == 2, "the replay")
+        assert receivers.got["cli"][1].body["replay"] is True
+
+
+def test_a_request_with_a_key_changes_webhooks_once(api: Api) -> None:
+    shop = api.shop()
+    keyed = {"headers": {"idempotency-key": digits()}}
+    with receiving() as receivers:
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(
+                pool.map(lambda _: subscribe(shop, receivers.url("k"), **keyed), range(4))
+            )
+        assert len({answer.text for answer in answers}) == 1
+        assert answers[0].json()["secret"].startswith("whsec_")
+        assert len(shop.client.get("/hook/webhook")["webhooks"]) == 1
+        other = {"action": "messages", "url": receivers.url("other")}
+        refused = shop.client.ask("POST", "/hook/webhook", json=other, **keyed)
+        assert (refused.status_code, refused.json()["reason"]) == (422, "idempotency_key_reused")
+
+        gone = {"headers": {"idempotency-key": digits()}}
+        body = {"action": "messages"}
+        for _ in range(2):
+            assert shop.client.ask("DELETE", "/hook/webhook", json=body, **gone).status_code == 200
+        assert shop.client.ask("DELETE", "/hook/webhook", json=body).status_code == 404
+        # The first request is a repetition still: it makes nothing anew.
+        assert subscribe(shop, receivers.url("k"), **keyed).text == answers[0].text
+        assert shop.client.get("/hook/webhook")["webhooks"] == []
+
+        fresh = subscribe(shop, receivers.url("k")).json()
+        assert fresh["secret"] != answers[0].json()["secret"]
+        shop.somebody_writes(text="hello")
+        replayed = {"headers": {"idempotency-key": digits()}}
+        range_ = {"since": now(hours=-1), "until": now(seconds=1)}
+        first, second = (
+            shop.client.ask("POST", "/hook/webhook/replay", json=range_, **replayed)
+            for _ in range(2)
+        )
+        assert first.status_code == 200, first.text
+        assert first.json() == second.json()
+        wait(api, lambda: len(receivers.got["k"]) == 2, "one replay")
+        time.sleep(1)
+        assert len(receivers.got["k"]) == 2
+
+
+def test_the_same_key_at_two_gateways_is_one_webhook_with_one_secret(api: Api) -> None:
+    shop = api.shop()
+    headers = {"idempotency-key": digits()}
+    with (
+        receiving() as receivers,
+        api.second_gateway() as address,
+        httpx.Client(base_url=address, timeout=30) as http,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        client = type(shop.client)(http, shop.client.key, shop.client.profile)
+        other = Shop(api, client, "facebook", shop.account)
+        answers = pool.map(
+            lambda by: subscribe(by, receivers.url("two"), headers=headers).text, (shop, other)
+        )
+        assert len(set(answers)) == 1
+
+
+def test_the_webhooks_of_a_deleted_profile_end(api: Api) -> None:
+    shop = api.shop()
+    with receiving() as receivers:
+        subscribe(shop, receivers.url("gone"))
+        shop.somebody_writes(text="hello")
+        wait(api, lambda: len(receivers.got["gone"]) == 1, "what happened")
+        assert shop.client.ask("DELETE", "/profiles").status_code == 200
+        assert shop.client.get("/hook/webhook")["webhooks"] == []
+        shop.webhook(digits(), message={"mid": f"m_{digits()}", "text": "after the end"})
+        api.talk.running.settled()
+        time.sleep(1)
+        assert told(receivers.got["gone"]) == ["hello"]
+    log = (api.talk.running.folder / "gateway.log").read_text()
+    [line] = [
+        one for one in log.splitlines() if "webhooks_ended" in one and shop.client.profile in one
+    ]
+    assert "profile_deleted" in line
+
+
+def erase(api: Api, shop: Shop, person: str) -> None:
+    api.talk.log.write(
+        commands.EraseCorrespondent(
+            command_id=digits(),
+            profileid=shop.client.profile,
+            issued_at=to_milliseconds(datetime.now(UTC)),
+            conversation_id=shop.conversation(person),
+        )
+    )
+    wait(
+        api,
+        lambda: all("message" not in one for one in shop.history(person)),
+        "the archive without content",
+    )
+
+
+def test_after_an_erasure_neither_webhooks_nor_streams_nor_replays_tell_content(api: Api) -> None:
+    """Of what waited for a dead receiver, of what was told before, and of what a client missed."""
+    shop = api.shop()
+    person = digits()
+    since = now()
+    with receiving() as receivers:
+        receivers.answers["dead"] = lambda *_: 503
+        for name in ("dead", "alive"):
+            subscribe(shop, receivers.url(name))
+        with listening(api, shop) as heard:
+            shop.somebody_writes(person, text="I live in Rose Street 7")
+            shop.somebody_writes(person, text="Call me at 555")
+            shop.somebody_writes(text="somebody else")
+            wait(api, lambda: len(heard.texts()) == 3, "live")
+            place = next(one["id"] for one in heard.events if "id" in one)
+        wait(api, lambda: bool(receivers.got["dead"]), "a first attempt")
+        erase(api, shop, person)
+        attempts = len(receivers.got["dead"])
+        wait(api, lambda: len(receivers.got["dead"]) > attempts + 1, "an attempt afterwards")
+        del receivers.answers["dead"]
+        wait(api, lambda: len(receivers.taken("dead")) == 3, "what had waited")
+        late = [one for one in receivers.got["dead"] if one.status == 200]
+        assert told(late) == ["", "", "somebody else"]
+
+        asked = shop.client.ask(
+            "POST", "/hook/webhook/replay", json={"since": since, "until": now(seconds=1)}
+        )
+        assert asked.status_code == 200, asked.text
+        wait(api, lambda: len(receivers.got["alive"]) == 6, "the replay")
+        assert told(receivers.got["alive"][3:]) == ["", "", "somebody else"]
+
+        log, _, offset = place.rpartition(":")
+        with listening(api, shop, last=f"{log}:{int(offset) - 1}") as again:
+            wait(api, lambda: len(again.events) > 3, "what was missed")
+            everything = "".join(one.get("data", "") for one in again.events)
+        assert "somebody else" in everything
+        assert person in everything
+        for content in ("Rose Street", "555"):
+            assert content not in everything
+    archive, name = api.talk.running.archive(), api.talk.running.settings.clickhouse_database
+    left = archive.query(
+        f"SELECT count() FROM {name}.failure_log WHERE payload LIKE '%Rose Street%'"
+    )
+    assert left.result_rows == [(0,)]
+
+
+def test_a_worker_that_starts_after_an_erasure_tells_no_content(api: Api) -> None:
+    shop = api.shop()
+    person = digits()
+    running = api.talk.running
+    with receiving() as receivers:
+        receivers.answers["dead"] = lambda *_: 503
+        subscribe(shop, receivers.url("dead"))
+        shop.somebody_writes(person, text="I live in Rose Street 7")
+        wait(api, lambda: bool(receivers.got["dead"]), "a first attempt")
+        running.kill("webhooks")
+        erase(api, shop, person)
+        before = len(receivers.got["dead"])
+        del receivers.answers["dead"]
+        running.start("webhooks")
+        wait(api, lambda: len(receivers.got["dead"]) > before, "an attempt")
+        assert set(told(receivers.got["dead"][before:])) == {""}
