@@ -154,6 +154,22 @@ class Settings(BaseSettings):
             raise ValueError("no zone of that name: use one as Europe/Berlin") from error
         return value
 
+    # For those who watch (docs/operations.md)
+    monitor_host: str = "127.0.0.1"
+    """Where metrics and health are served, without a key."""
+    monitor_port: int | None = Field(default=None, ge=0, le=65535)
+    """None: 9460 for the gateway, 9461 to 9464 for the workers. 0: nowhere."""
+    live_seconds: float = Field(default=120.0, gt=0)
+    """Lag without a commit for so long, and no server that is waited for: not live."""
+    restarts: int = Field(default=0, ge=0)
+    """How often this process was started anew; told by who starts it."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """auto: JSON, except on a terminal."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces: bool = False
+    """OpenTelemetry spans from webhook to row; needs the extra `traces`, and its own OTEL_...
+    variables say where they go."""
+
     ready_file: Path | None = None
     """A worker writes this file once it owns its partitions and its state is recovered."""
 

@@ -15,8 +15,10 @@ from schemas.base import Provider
 from schemas.events import SendAccepted
 from streams.agents import send_events
 from streams.agents.breaker import Breaker
+from streams.agents.counting import count_ended
 from streams.agents.outgoing import Journal, Outgoing
 from streams.agents.waiting import Waiting
+from streams.monitoring import metrics
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.providers.retry import (
     Delay,
@@ -181,6 +183,7 @@ class Dispatcher:
 
     async def _end(self, item: Outgoing, *events: Any) -> None:
         await self.journal.done(item, *events)
+        count_ended(item.accepted, events, self.clock())
         self._waiting.remove(item)
 
     async def _wait_until(self, item: Outgoing, until: datetime) -> None:
@@ -194,6 +197,7 @@ class Dispatcher:
         # Known before it is durable: a later send of the conversation may ask in between.
         self._waiting.add(waiting.waiting_until(until))
         await self.journal.delay(waiting, until)
+        metrics.SENDS_DELAYED.labels(item.accepted.platform).inc()
 
     def _account_stopped(self, item: Outgoing) -> Fail | None:
         """Sends accepted before the account's credential was found dead; later ones were accepted

@@ -17,6 +17,7 @@ import structlog
 from schemas.hooks import Attempt, HookRecord
 from schemas.topics import EVENTS
 from streams.agents.batches import BatchSchema
+from streams.agents.counting import count_hook
 from streams.agents.hook_lane import Cursor, Lane, Schedule, milliseconds
 from streams.agents.hook_outcomes import HookOutcomes
 from streams.agents.hook_partition import HookPartition, Read
@@ -182,6 +183,7 @@ class Hooks:
             self.outcomes.fail(head, lane, outcome, partition.number)
         if outcome == "disabled":
             self.outcomes.disable(lane, reply)
+        count_hook(outcome, reply.milliseconds)
         self._unsaved[hook.hook_id] = (partition.number, lane)
 
     def _refused(self, lane: Lane, reply: Reply, began: int) -> Attempt:

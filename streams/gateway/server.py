@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 import uvicorn
@@ -15,6 +16,8 @@ from pydantic import SecretStr
 from schemas.webhooks import account_reference
 from streams import kafka
 from streams.gateway.app import Beside, create_app
+from streams.gateway.draining import Draining
+from streams.gateway.monitor import watched
 from streams.gateway.protocol import bounded_http
 from streams.gateway.publisher import KafkaPublisher
 from streams.gateway.webhooks import Reference
@@ -48,9 +51,18 @@ def serve(
     listener = _listen(settings.host, settings.port)
     _log_to_stderr()
     _quiet_libraries()
+    publisher, draining = KafkaPublisher(settings), Draining()
+    app = create_app(
+        settings,
+        publisher,
+        reference=reference,
+        beside=beside,
+        draining=draining,
+        watching=partial(watched, settings, publisher, draining),
+    )
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, KafkaPublisher(settings), reference=reference, beside=beside),
+            app,
             loop="uvloop",
             http=bounded_http(settings.request_timeout_seconds),
             ws="none",

@@ -17,6 +17,7 @@ from streams.agents.journal import TABLE, TableJournal
 from streams.agents.outbox import Outbox
 from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
+from streams.monitoring import metrics
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
@@ -25,6 +26,7 @@ from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.settings import Settings
 from streams.workers.app import make_app
 from streams.workers.backfill import Archives, add_backfill
+from streams.workers.monitor import watch
 
 # Acknowledged as a whole, when the last of its sends has ended: a small one repeats less.
 BATCH_LIMIT = 200
@@ -48,14 +50,15 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     async def send(accepted: SendAccepted, outbound: OutboundSend) -> Sent | SendError:
         provider = accepted.data.provider
         known = directory.get(account_key(provider, accepted.data.account_id))
-        return await registry.send(
-            connectors,
-            credentials,
-            provider,
-            known.credential if known else None,
-            outbound,
-            references=directory.references(provider, accepted.profileid),
-        )
+        with metrics.SEND_ATTEMPT_SECONDS.labels(provider).time():
+            return await registry.send(
+                connectors,
+                credentials,
+                provider,
+                known.credential if known else None,
+                outbound,
+                references=directory.references(provider, accepted.profileid),
+            )
 
     topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED, BACKFILLS))
     app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
@@ -88,6 +91,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     archives = Archives(connectors, credentials, directory)
     backfills = add_backfill(app, settings, archives, make_outbox=outbox, log=log, clock=_now)
     stack.push_async_callback(backfills.stop)
+    watch(app, settings, "delivery", stack)
     return app
 
 
