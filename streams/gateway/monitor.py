@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from streams.gateway.draining import Draining
 from streams.gateway.keep import NotKeptError, Publisher
-from streams.monitoring import identity, metrics
+from streams.monitoring import identity, metrics, running
 from streams.monitoring.ports import port_of
 from streams.monitoring.progress import Progress
 from streams.monitoring.server import MonitorServer, Verdict
@@ -51,7 +51,8 @@ async def watched(
         server.start()
     metrics.READY.set(1)
     try:
-        yield
+        with running.noted(settings.data_dir, "gateway", server.port if server else 0):
+            yield
     finally:
         if server:
             # Not on the loop: a question under way waits for it.

@@ -5,7 +5,6 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -21,6 +20,7 @@ from streams.gateway.monitor import watched
 from streams.gateway.protocol import bounded_http
 from streams.gateway.publisher import KafkaPublisher
 from streams.gateway.webhooks import Reference
+from streams.monitoring import logs
 from streams.settings import Settings
 
 _BACKLOG = 2048
@@ -49,7 +49,8 @@ def serve(
     except OSError as error:
         raise GatewayStartError(f"DM_KAFKA_CA_FILE can't be read ({error.strerror})") from error
     listener = _listen(settings.host, settings.port)
-    _log_to_stderr()
+    if not structlog.is_configured():
+        logs.configure("gateway", form=settings.log_format, level=settings.log_level)
     _quiet_libraries()
     publisher, draining = KafkaPublisher(settings), Draining()
     app = create_app(
@@ -120,25 +121,6 @@ def _say_what_is_refused(settings: Settings) -> None:
             provider="meta",
             set="DM_META_VERIFY_TOKEN",
         )
-
-
-def _log_to_stderr() -> None:
-    """Unless the command line has set up logging already. Never renders the values of frames."""
-    if structlog.is_configured():
-        return
-    terminal = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-            if terminal
-            else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _quiet_libraries() -> None:

@@ -11,7 +11,7 @@ import structlog
 from faust.types import TP
 
 from schemas.topics import BACKFILLS, OUTBOUND_DELAYED
-from streams.monitoring import identity, metrics, troubles
+from streams.monitoring import identity, metrics, running, troubles
 from streams.monitoring.ports import port_of
 from streams.monitoring.progress import Position, Progress
 from streams.monitoring.server import MonitorServer, Verdict
@@ -36,6 +36,8 @@ def watch(app: faust.App, settings: Settings, name: str, stack: AsyncExitStack) 
         server = MonitorServer(settings.monitor_host, port, live=watcher.live, ready=watcher.ready)
         server.start()
         stack.callback(server.stop)
+        port = server.port
+    stack.enter_context(running.noted(settings.data_dir, name, port))
 
 
 class Watcher:
