@@ -20,7 +20,7 @@ from streams.gateway.monitor import watched
 from streams.gateway.protocol import bounded_http
 from streams.gateway.publisher import KafkaPublisher
 from streams.gateway.webhooks import Reference
-from streams.monitoring import logs
+from streams.monitoring import logs, traces
 from streams.settings import Settings
 
 _BACKLOG = 2048
@@ -51,6 +51,8 @@ def serve(
     listener = _listen(settings.host, settings.port)
     if not structlog.is_configured():
         logs.configure("gateway", form=settings.log_format, level=settings.log_level)
+    if settings.traces:
+        traces.configure("gateway")
     _quiet_libraries()
     publisher, draining = KafkaPublisher(settings), Draining()
     app = create_app(

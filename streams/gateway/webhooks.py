@@ -28,7 +28,7 @@ from streams.gateway.bodies import (
 from streams.gateway.complaints import Complaints
 from streams.gateway.keep import Headers, NotKeptError, Publisher
 from streams.gateway.signatures import Refusal, single_headers
-from streams.monitoring import metrics
+from streams.monitoring import metrics, traces
 
 Check = Callable[[Mapping[bytes, bytes], bytes], Refusal | None]
 """(headers, raw body) to why it is not trusted."""
@@ -128,7 +128,10 @@ class WebhookEndpoint:
         delivery_id, record_headers = self._record_headers(headers, body)
         began = perf_counter()
         try:
-            await self.publisher.publish(key, body, record_headers)
+            with traces.beginning(
+                "webhook", provider=self.provider, delivery_id=delivery_id
+            ) as trace:
+                await self.publisher.publish(key, body, record_headers + trace)
         except NotKeptError as error:
             metrics.WEBHOOKS_REFUSED.labels(self.provider, error.reason).inc()
             self.complaints.say(

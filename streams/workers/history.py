@@ -23,7 +23,7 @@ from streams.agents.history import add_history_agent
 from streams.agents.sink_partition import Insert, SinkPartition
 from streams.agents.standing import keep_told
 from streams.log_positions import ends_now
-from streams.monitoring import metrics
+from streams.monitoring import metrics, traces
 from streams.monitoring.troubles import trouble
 from streams.settings import Settings
 from streams.workers.app import make_app
@@ -105,6 +105,7 @@ def _inserting(archive: Archive, topic: str) -> Insert:
                 attempt=attempt, retry_in_seconds=round(wait, 2),
             )  # fmt: skip
 
+        began = time.time_ns()
         with metrics.INSERT_SECONDS.labels(topic).time():
             await insert_until_acknowledged(
                 archive,
@@ -114,6 +115,7 @@ def _inserting(archive: Archive, topic: str) -> Insert:
                 on_trouble=waited_out,
                 jitter=jitter,
             )
+        traces.inserted(records, began, time.time_ns(), topic=topic)
         metrics.INSERT_ROWS.labels(topic).observe(len(records))
         metrics.ARCHIVE_DELAY_SECONDS.labels(topic).observe(
             max(0.0, time.time() - records[-1].timestamp_ms / 1000)
