@@ -7,7 +7,7 @@ from starlette.routing import Route
 from streams.gateway.answers import SECURITY_HEADERS
 from streams.gateway.errors import error_response
 from streams.gateway.keep import NotKeptError, Publisher
-from streams.monitoring.server import LIVE_PATH, READY_PATH
+from streams.monitoring.paths import LIVE_PATH, READY_PATH
 
 
 def health_routes(publisher: Publisher) -> list[Route]:

@@ -15,7 +15,8 @@ from streams.local.archive import Archive
 from streams.local.diagnosis import Finding, of_broker
 from streams.log_positions import log_ends, log_starts
 from streams.monitoring import running
-from streams.monitoring.server import LIVE_PATH, READY_PATH
+from streams.monitoring.paths import LIVE_PATH, READY_PATH
+from streams.monitoring.ports import NAMES
 from streams.settings import Settings
 
 _DAYS = (
@@ -38,7 +39,7 @@ async def examine(settings: Settings, *, state: bool = False) -> list[Finding]:
 
 async def of_processes(settings: Settings) -> list[Finding]:
     """What runs of this data folder on this machine, by what each says of itself."""
-    notes = running.running(settings.data_dir)
+    notes = [note for note in running.running(settings.data_dir) if note.name in NAMES]
     return list(await asyncio.gather(*(asyncio.to_thread(of_process, note) for note in notes)))
 
 

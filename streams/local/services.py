@@ -14,7 +14,7 @@ from streams.local.environment import as_environment
 from streams.local.preflight import Port
 from streams.local.supervisor import Service
 from streams.monitoring import running
-from streams.monitoring.server import LIVE_PATH
+from streams.monitoring.paths import LIVE_PATH
 from streams.sandbox.config import PATHS
 from streams.settings import Settings
 

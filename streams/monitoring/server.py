@@ -18,9 +18,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 import structlog
 from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
 
-LIVE_PATH = "/health/live"
-READY_PATH = "/health/ready"
-METRICS_PATH = "/metrics"
+from streams.monitoring.paths import LIVE_PATH, METRICS_PATH, READY_PATH
 
 _PATIENCE_SECONDS = 10.0
 """For a client that has connected and says nothing."""
