@@ -68,7 +68,8 @@ def views(client: Client, database: str, sql: str) -> list[dict[str, Any]]:
 def equal_state(settings: Settings) -> rebuilding.Rebuilt:
     """Invariant 4, over a changelog that two versions wrote."""
     rebuilt = asyncio.run(rebuilding.compare(settings, archive=False, progress=lambda *_: None))
-    assert list(differences(rebuilt.live, rebuilt.fold.states)) == []
+    found = list(differences(rebuilt.live, rebuilt.fold.states))
+    assert not found, "\n".join(map(str, found))
     assert rebuilt.live
     return rebuilt
 
@@ -95,6 +96,10 @@ def test_the_log_of_the_first_version_gives_its_state_and_its_archive(today: Run
     put_log_back(FIRST, settings, CONVERSATIONS)
     client = today.archive()
     migrate.apply(client, database=database)
+    # Its states had another shape under the same version: they are folded anew, as
+    # docs/operations.md says for an update that names it.
+    written = asyncio.run(rebuilding.write(settings, archive=False, progress=lambda *_: None))
+    assert written.differing
     for worker in ("conversations", "history"):
         today.start(worker)
     today.settled()
@@ -166,7 +171,7 @@ def test_archive_log_state_and_sends_of_a_version_with_sends_go_on(
     today.wait(
         lambda: outcomes().get(unread, ("pending", ""))[0] == "failed",
         60,
-        "the send is told as over",
+        "it is over",
     )
     today.wait(
         lambda: not [one for one in outcomes().values() if one[0] == "pending"], 60, "all have ends"
@@ -174,7 +179,7 @@ def test_archive_log_state_and_sends_of_a_version_with_sends_go_on(
     found = outcomes()
     assert found[unread] == ("failed", "expired")
     for row in SENDING.rows("sends"):
-        if row["outcome"] not in {"pending"}:
+        if row["outcome"] != "pending":
             assert found[row["command_id"]] == (row["outcome"], row["reason"])
     assert sum(1 for row in SENDING.rows("sends") if row["outcome"] == "pending") == 1
     assert box.get("messages") == [], "nothing of then is sent now"
