@@ -79,6 +79,10 @@ install-dev: $(INSTALLED_DEV) ## The same with the tools for tests and checks
 openapi: $(INSTALLED) ## Write docs/openapi.json anew, from the routes and their models
 	$(BIN)/python -m streams.api.openapi > docs/openapi.json
 
+.PHONY: settings
+settings: $(INSTALLED) ## Write docs/settings.md anew, from the settings
+	$(BIN)/python -m streams.local.settings_page > docs/settings.md
+
 .PHONY: constraints
 constraints: ## Pin the newest versions that pyproject.toml allows, anew
 	.ci/pin-versions constraints.txt

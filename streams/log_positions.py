@@ -88,6 +88,27 @@ async def log_starts(settings: Settings, *topics: str) -> dict[TopicPartition, i
         await consumer.stop()
 
 
+async def written_at(
+    settings: Settings, offsets: dict[TopicPartition, int], *, patience: float = 3.0
+) -> dict[TopicPartition, float]:
+    """When the first record at or after each offset was written (seconds since 1970); those that
+    were not heard of within `patience` are left out."""
+    consumer = kafka.reader(settings, fetch_bytes=64 * 1024)
+    await consumer.start()
+    found: dict[TopicPartition, float] = {}
+    try:
+        consumer.assign(list(offsets))
+        for place, offset in offsets.items():
+            consumer.seek(place, offset)
+        deadline = time.monotonic() + patience
+        while (waiting := set(offsets) - found.keys()) and time.monotonic() < deadline:
+            for place, records in (await consumer.getmany(*waiting, timeout_ms=200)).items():
+                found[place] = records[0].timestamp / 1000
+        return found
+    finally:
+        await consumer.stop()
+
+
 async def committed(settings: Settings, group: str, *topics: str) -> dict[TopicPartition, int]:
     """How far a consumer group has come in each partition of these topics; 0 before its start.
 

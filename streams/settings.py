@@ -25,6 +25,7 @@ class Settings(BaseSettings):
     kafka: str = "127.0.0.1:19092"
     """Bootstrap servers, comma separated."""
     clickhouse_url: str = "http://127.0.0.1:18123"
+    """Where the gateway and the workers reach it."""
     clickhouse_read_only_url: str = "http://127.0.0.1:18124"
     """Where analysts connect: the embedded server's second port. Refuses whatever writes."""
     clickhouse_user: str = "default"
@@ -36,6 +37,7 @@ class Settings(BaseSettings):
     clickhouse_cluster: str = ""
     """Tables are made replicated, on all servers of this cluster; empty for a single server."""
     clickhouse_connect_seconds: int = Field(default=5, ge=1)
+    """How long a connection may take."""
     clickhouse_answer_seconds: int = Field(default=60, ge=1)
     """After it an insert's fate is unknown, and it is sent again under its token."""
 
@@ -45,9 +47,11 @@ class Settings(BaseSettings):
     kafka_username: str = ""
     kafka_password: SecretStr = SecretStr("")
     kafka_ca_file: Path | None = None
+    """Of the authority that signed the brokers' certificates; else the system's."""
     partitions: int = Field(default=8, ge=1)
     """Of every topic keyed by profile. Can't be lowered later."""
     replication: int = Field(default=1, ge=1)
+    """Copies of each partition: 3 where three brokers are."""
     min_insync: int | None = Field(default=None, ge=1)
     """How many replicas must have a record before it is acknowledged: of every topic that we make,
     the workers' changelogs too. None: 2 with DM_REPLICATION of 3 or more, else 1."""
@@ -66,7 +70,9 @@ class Settings(BaseSettings):
 
     # Gateway
     host: str = "127.0.0.1"
+    """The gateway's address. Put something that ends TLS before it."""
     port: int = Field(default=8080, ge=1, le=65535)
+    """The gateway's port."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1, le=1024 * 1024)
     """At most 1 MiB: the topics take records of four times that."""
     ayrshare_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
@@ -156,7 +162,9 @@ class Settings(BaseSettings):
 
     # Rules whose numbers are settings (docs/rules)
     auto_register: bool = True
+    """A webhook of an account that nobody linked links it; off, it is kept as a failure."""
     monthly_limit: int = Field(default=100, ge=0)
+    """Active conversations of a profile in a month, where it has no limit of its own."""
     month_zone: str = "UTC"
     """IANA name; months begin at midnight there."""
 
@@ -194,6 +202,23 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("no zone of that name: use one as Europe/Berlin") from error
         return value
+
+    # For those who watch (docs/operations.md)
+    monitor_host: str = "127.0.0.1"
+    """Where metrics and health are served, without a key."""
+    monitor_port: int | None = Field(default=None, ge=0, le=65535)
+    """None: 9460 for the gateway, 9461 to 9464 for the workers. 0: nowhere."""
+    live_seconds: float = Field(default=120.0, gt=0)
+    """Lag without a commit for so long, and no server that is waited for: not live."""
+    restarts: int = Field(default=0, ge=0)
+    """How often this process was started anew; told by who starts it."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """auto: JSON, except on a terminal."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged."""
+    traces: bool = False
+    """OpenTelemetry spans from webhook to row; needs the extra `traces`, and its own OTEL_...
+    variables say where they go."""
 
     ready_file: Path | None = None
     """A worker writes this file once it owns its partitions and its state is recovered."""

@@ -8,6 +8,9 @@ from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams.monitoring import metrics
+from streams.monitoring.progress import Position
+
 
 class BatchConsumer(driver.Consumer):
     """Faust's own way of finding the offset to commit sees the jump between two batches'
@@ -39,6 +42,7 @@ class BatchConsumer(driver.Consumer):
         message = super()._to_message(tp, record)
         if tp.topic in self.batched:
             self._delivered[tp].append(message)
+            metrics.BATCH_RECORDS.labels(tp.topic).observe(len(record.value))
         return message
 
     async def perform_seek(self) -> None:
@@ -86,3 +90,22 @@ class BatchConsumer(driver.Consumer):
         while delivered and delivered[0].acked:
             newest = delivered.popleft().offset + 1
         return newest
+
+    def place_of(self, tp: TP) -> Position | None:
+        """Up to where a batched partition is done, and its end as of the last fetch; None where
+        neither is known yet. Where all that was delivered is done, that is the place of the next
+        fetch: what retention took away, or a transaction's markers, are no lag."""
+        assignment = self._thread._ensure_consumer()._subscription.subscription.assignment  # noqa: SLF001 - aiokafka's own highwater() looks there
+        if assignment is None or tp not in assignment.tps:
+            return None
+        state = assignment.state_value(tp)
+        if state is None or state.highwater is None or not state.has_valid_position:
+            return None
+        delivered = self._delivered[tp]
+        done = delivered[0].value[0].offset if delivered else state.position
+        return Position(done, max(done, state.highwater))
+
+    def oldest_uncommitted(self, tp: TP) -> float | None:
+        """The timestamp (seconds) of the oldest record delivered and not committed."""
+        delivered = self._delivered[tp]
+        return delivered[0].value[0].timestamp / 1000 if delivered else None

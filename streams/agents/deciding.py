@@ -17,6 +17,7 @@ from schemas.commands import AnyCommand, BackfillHistory, SendMessage, parse_com
 from schemas.events import AccountLinked, Event, ProfileRegistered
 from schemas.failures import Failure
 from schemas.topics import ACCOUNTS
+from streams.agents.counting import count_decided
 from streams.agents.failing import places
 from streams.agents.outbox import partition_of
 from streams.agents.partition import ConversationPartition
@@ -55,6 +56,7 @@ class Deciding:
         self.partition.write(events, self.states)
         for event in events:
             self._note(event, command)
+        count_decided(events)
         if isinstance(command, BackfillHistory):
             self.partition.ask_for_history(asked_for(command, at))
         if not events and isinstance(command, SendMessage):

@@ -17,9 +17,11 @@ from schemas.base import Provider
 from schemas.events import SendAccepted
 from streams.agents import send_events
 from streams.agents.breaker import Breaker
+from streams.agents.counting import count_ended
 from streams.agents.outgoing import Journal, Outgoing
 from streams.agents.pace import Pace
 from streams.agents.waiting import Waiting
+from streams.monitoring import metrics
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.providers.retry import (
     DEFAULT_POLICY,
@@ -214,6 +216,7 @@ class Dispatcher:
     async def _end(self, item: Outgoing, *events: Any) -> None:
         self.pace.gives_up(item)
         await self.journal.done(item, *events)
+        count_ended(item.accepted, events, self.clock())
         self._waiting.remove(item)
 
     async def _wait_for_turn(
@@ -248,6 +251,7 @@ class Dispatcher:
         # Known before it is durable: a later send of the conversation may ask in between.
         self._waiting.add(waiting.waiting_until(until))
         await self.journal.delay(waiting, until)
+        metrics.SENDS_DELAYED.labels(item.accepted.platform).inc()
 
     def _erased_since(self, item: Outgoing) -> Fail | None:
         if not self.is_erased(item.accepted):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from schemas.base import rfc3339
 from schemas.failures import Failure
 from schemas.topics import FailureHeader, WebhookHeader
+from streams.monitoring import metrics
 
 
 def failure_headers(
@@ -28,6 +29,7 @@ def failure_headers(
     )
     text = f"{where}/{failure.stage}/{failure.reason}/{failure.message}"
     identity = blake2b(text.encode(), digest_size=16).hexdigest()
+    metrics.FAILURES.labels(failure.stage, failure.reason).inc()
     own = {
         FailureHeader.ID: identity,
         FailureHeader.STAGE: failure.stage,

@@ -17,6 +17,7 @@ import structlog
 from schemas.hooks import Attempt, HookRecord
 from schemas.topics import EVENTS
 from streams.agents.batches import BatchSchema
+from streams.agents.counting import count_hook
 from streams.agents.hook_cursors import HookCursors
 from streams.agents.hook_lane import Cursor, Lane, Schedule, milliseconds
 from streams.agents.hook_outcomes import HookOutcomes
@@ -172,6 +173,7 @@ class Hooks:
         if outcome == "disabled":
             self.outcomes.disable(lane, reply)
         self.cursors.moved(partition.number, lane)
+        count_hook(outcome, reply.milliseconds)
 
     def _refused(self, lane: Lane, reply: Reply, began: int) -> Attempt:
         now = milliseconds(self.clock())

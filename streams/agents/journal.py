@@ -126,8 +126,8 @@ class TableJournal:
     def _ended(self, note: bytes, now: datetime) -> dict[str, Any] | None:
         """The note, if it may be forgotten."""
         found: dict[str, Any] = orjson.loads(note)
-        if found["progress"] != "done":
-            return None
+        if found["progress"] != "done" or "partition" not in found:
+            return None  # of a version that did not note where it lies: it stays, 60 bytes
         keep_until = max(_instant(found["at"]) + self.remembered, _instant(found["expires"]))
         return found if now >= keep_until else None
 

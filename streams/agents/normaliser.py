@@ -18,6 +18,7 @@ from streams.accounts import AccountDirectory
 from streams.agents.failing import failure_headers
 from streams.agents.outbox import Outbox
 from streams.conversation import registration
+from streams.monitoring import traces
 from streams.settings import Settings
 
 UNASSIGNED = "unassigned"
@@ -53,11 +54,19 @@ class Normaliser:
                 self._write_failure(record, failure)
             origin = f"{record.topic}/{record.partition}/{record.offset}"
             delivery = headers.get(WebhookHeader.DELIVERY_ID)
-            for event in result.events:
-                self._write_event(record, provider, event, origin, delivery)
+            with traces.following(record, "normalise", provider=provider) as trace:
+                for event in result.events:
+                    self._write_event(record, provider, event, origin, delivery, trace=trace)
 
     def _write_event(
-        self, record: Any, provider: Provider, event: Event, origin: str, delivery: str | None
+        self,
+        record: Any,
+        provider: Provider,
+        event: Event,
+        origin: str,
+        delivery: str | None,
+        *,
+        trace: traces.Headers,
     ) -> None:
         reference = "" if event.profileid in _NOBODY else event.profileid
         known = self.directory.get(account_key(provider, reference)) if reference else None
@@ -74,7 +83,7 @@ class Normaliser:
         )
         if reference and known is None:
             self._register(provider, reference, traced)
-        self._write(traced)
+        self._write(traced, trace)
 
     def _register(self, provider: Provider, reference: str, cause: Event) -> None:
         """The profile first, then what told of it: links follow from messages, in the core."""
@@ -92,8 +101,10 @@ class Normaliser:
             self.settings.topic(ACCOUNTS), key.encode(), record.model_dump_json().encode()
         )
 
-    def _write(self, event: Event) -> None:
-        self.outbox.add(self.settings.topic(EVENTS), event.profileid.encode(), event.to_json())
+    def _write(self, event: Event, trace: traces.Headers | None = None) -> None:
+        self.outbox.add(
+            self.settings.topic(EVENTS), event.profileid.encode(), event.to_json(), trace
+        )
 
     def _fail(self, record: Any, message: str, reason: str) -> None:
         self._write_failure(record, Failure("register", reason, message))

@@ -14,6 +14,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import murmur2
 
+from streams.monitoring.troubles import trouble
+
 log = structlog.get_logger()
 
 Headers = list[tuple[str, bytes]]
@@ -83,6 +85,7 @@ class Outbox:
             except KafkaError as error:
                 if not _passes(error):
                     raise
+                trouble("Kafka")
                 log.warning(
                     "broker_trouble", topic=topic, partition=partition,
                     error=type(error).__name__, retry_in_seconds=wait,

@@ -23,6 +23,7 @@ from schemas.commands import SendMessage
 from schemas.events import CorrespondentErased, Event, SendAccepted, parse_event
 from schemas.failures import Failure
 from schemas.topics import BACKFILLS, ERASURES, EVENTS, FAILURES, outbound_topic
+from streams.agents.counting import count_decided
 from streams.agents.failing import failure_headers, places
 from streams.agents.outbox import Outbox
 from streams.agents.owed import Heard, Owed
@@ -119,7 +120,9 @@ class ConversationPartition:
         answer = self._answer(event, state)
         if answer is not None:
             asked = states.state(answer.profileid, answer.conversation_id, answer.command_id)
-            self.write(decide(asked, answer, from_ms(heard.at), self.rules), states)
+            decided = decide(asked, answer, from_ms(heard.at), self.rules)
+            self.write(decided, states)
+            count_decided(decided)
 
     def _tell_of_erasure(self, event: CorrespondentErased) -> None:
         """For the delivery worker, which may have sends to them in line."""

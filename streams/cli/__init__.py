@@ -50,6 +50,9 @@ COMMANDS = {
     "rebuild": Command(
         "streams.cli.rebuild:rebuild_command", "Fold all state anew and compare it with the live."
     ),
+    "drain": Command(
+        "streams.cli.drain:drain_command", "Work off what is there, take nothing new, stop."
+    ),
     "doctor": Command("streams.cli.doctor:doctor_command", "Check that all is as it should be."),
 }
 

@@ -1,7 +1,9 @@
 """`dmstream doctor`: is everything as it should be, and what to do where not."""
 
 import asyncio
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,12 +11,21 @@ if TYPE_CHECKING:
     from streams.local.diagnosis import Finding
 
 
-def doctor_command() -> None:
-    """Check broker, topics, readers, ClickHouse, and completeness of the archive per partition.
+def doctor_command(
+    state: Annotated[
+        bool,
+        typer.Option("--state", help="Fold all state anew, too, and compare: reads everything."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON array of findings, for other programs.")
+    ] = False,
+) -> None:
+    """Check broker, topics, readers and how long what they have not read waits, the processes of
+    this machine, ClickHouse, and completeness of the archive per partition and day.
 
     Exit code 1 where something is wrong.
 
-    Example: dmstream doctor
+    Example: dmstream doctor --state
     """
 
     from streams.cli.quiet import quiet_clients
@@ -23,9 +34,11 @@ def doctor_command() -> None:
     from streams.settings import Settings
 
     quiet_clients()
-    findings = asyncio.run(examine(Settings()))
-    console = wide_console()
-    console.print(_table(findings))
+    findings = asyncio.run(examine(Settings(), state=state))
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        wide_console().print(_table(findings))
     if any(finding.state == "wrong" for finding in findings):
         raise typer.Exit(1)
 

@@ -27,9 +27,13 @@ def worker_command(
 
     Example: dmstream worker conversations
     """
+    from streams.monitoring import logs, traces
     from streams.workers.run import run
 
     settings = Settings()
+    logs.configure(name.value, form=settings.log_format, level=settings.log_level)
+    if settings.traces:
+        traces.configure(name.value)
     if name is WorkerName.CONVERSATIONS:
         from streams.workers.conversations import conversations_app
 

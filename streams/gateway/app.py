@@ -1,7 +1,7 @@
 """Which path goes where. Everything is made from settings and a publisher that are passed in."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from schemas.base import Provider
 from schemas.webhooks import account_reference
+from streams.gateway import answers
 from streams.gateway.bodies import InFlight
 from streams.gateway.complaints import Complaints
+from streams.gateway.draining import REFUSED, Draining
 from streams.gateway.errors import answer_unexpected, handlers
 from streams.gateway.handshakes import meta_handshake, x_handshake
 from streams.gateway.health import health_routes
@@ -29,13 +31,15 @@ from streams.gateway.signatures import (
 from streams.gateway.webhooks import Check, Clock, Reference, WebhookEndpoint, utc_now
 from streams.settings import Settings
 
+Running = Callable[[], AbstractAsyncContextManager[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Beside:
     """An app that has all paths but the gateway's own, and what runs as long as it is served."""
 
     app: ASGIApp
-    running: Callable[[], AbstractAsyncContextManager[None]]
+    running: Running
 
 
 def create_app(
@@ -46,8 +50,11 @@ def create_app(
     now: Clock = utc_now,
     more_routes: Sequence[BaseRoute] = (),
     beside: Beside | None = None,
+    draining: Draining | None = None,
+    watching: Running = nullcontext,
 ) -> ASGIApp:
-    """The gateway. `more_routes` stand beside the webhooks, under the same answers for errors."""
+    """The gateway. `more_routes` stand beside the webhooks, under the same answers for errors;
+    `watching` runs as long as it is served."""
     deliveries = _deliveries(settings, publisher, reference, now)
     handshakes = {
         "/webhooks/meta": meta_handshake(settings.meta_verify_token.get_secret_value().encode()),
@@ -62,11 +69,11 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await publisher.start()
         try:
-            if beside is None:
+            async with (
+                watching(),
+                beside.running() if beside else nullcontext(),
+            ):
                 yield
-            else:
-                async with beside.running():
-                    yield
         finally:
             await publisher.stop()
 
@@ -78,7 +85,7 @@ def create_app(
     )
     routed.router.redirect_slashes = False
     own = frozenset(getattr(route, "path", "") for route in own_routes)
-    return _Front(deliveries, routed, own, beside.app if beside else routed)
+    return _Front(deliveries, routed, own, beside.app if beside else routed, draining or Draining())
 
 
 class _Front:
@@ -92,17 +99,22 @@ class _Front:
         routed: ASGIApp,
         own: frozenset[str],
         others: ASGIApp,
+        draining: Draining,
     ) -> None:
         self._deliveries = deliveries
         self._routed = routed
         self._own = own
         self._others = others
+        self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._routed(scope, receive, send)
             return
         path = scope["path"]
+        if self._draining.refuses(scope["method"]):
+            await answers.give_early(receive, send, REFUSED)
+            return
         app = self._routed if path in self._own else self._others
         if scope["method"] == "POST":
             app = self._deliveries.get(path, app)

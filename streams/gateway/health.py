@@ -7,6 +7,7 @@ from starlette.routing import Route
 from streams.gateway.answers import SECURITY_HEADERS
 from streams.gateway.errors import error_response
 from streams.gateway.keep import NotKeptError, Publisher
+from streams.monitoring.paths import LIVE_PATH, READY_PATH
 
 
 def health_routes(publisher: Publisher) -> list[Route]:
@@ -22,4 +23,11 @@ def health_routes(publisher: Publisher) -> list[Route]:
             )
         return JSONResponse({"status": "ready"}, headers=SECURITY_HEADERS)
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+    return [
+        Route(path, answer)
+        for answer, paths in {
+            healthz: ("/healthz", LIVE_PATH),
+            readyz: ("/readyz", READY_PATH),
+        }.items()
+        for path in paths
+    ]

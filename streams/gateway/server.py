@@ -5,8 +5,8 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 import uvicorn
@@ -15,9 +15,12 @@ from pydantic import SecretStr
 from schemas.webhooks import account_reference
 from streams import kafka
 from streams.gateway.app import Beside, create_app
+from streams.gateway.draining import Draining
+from streams.gateway.monitor import watched
 from streams.gateway.protocol import bounded_http
 from streams.gateway.publisher import KafkaPublisher
 from streams.gateway.webhooks import Reference
+from streams.monitoring import logs, traces
 from streams.settings import Settings
 
 _BACKLOG = 2048
@@ -46,11 +49,23 @@ def serve(
     except OSError as error:
         raise GatewayStartError(f"DM_KAFKA_CA_FILE can't be read ({error.strerror})") from error
     listener = _listen(settings.host, settings.port)
-    _log_to_stderr()
+    if not structlog.is_configured():
+        logs.configure("gateway", form=settings.log_format, level=settings.log_level)
+    if settings.traces:
+        traces.configure("gateway")
     _quiet_libraries()
+    publisher, draining = KafkaPublisher(settings), Draining()
+    app = create_app(
+        settings,
+        publisher,
+        reference=reference,
+        beside=beside,
+        draining=draining,
+        watching=partial(watched, settings, publisher, draining),
+    )
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, KafkaPublisher(settings), reference=reference, beside=beside),
+            app,
             loop="uvloop",
             http=bounded_http(settings.request_timeout_seconds),
             ws="none",
@@ -108,25 +123,6 @@ def _say_what_is_refused(settings: Settings) -> None:
             provider="meta",
             set="DM_META_VERIFY_TOKEN",
         )
-
-
-def _log_to_stderr() -> None:
-    """Unless the command line has set up logging already. Never renders the values of frames."""
-    if structlog.is_configured():
-        return
-    terminal = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-            if terminal
-            else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _quiet_libraries() -> None:

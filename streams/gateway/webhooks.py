@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import perf_counter
 
 from starlette.types import Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
@@ -27,6 +28,7 @@ from streams.gateway.bodies import (
 from streams.gateway.complaints import Complaints
 from streams.gateway.keep import Headers, NotKeptError, Publisher
 from streams.gateway.signatures import Refusal, single_headers
+from streams.monitoring import metrics, traces
 
 Check = Callable[[Mapping[bytes, bytes], bytes], Refusal | None]
 """(headers, raw body) to why it is not trusted."""
@@ -124,13 +126,20 @@ class WebhookEndpoint:
             self._refused("unreadable_body")
             return _UNREADABLE
         delivery_id, record_headers = self._record_headers(headers, body)
+        began = perf_counter()
         try:
-            await self.publisher.publish(key, body, record_headers)
+            with traces.beginning(
+                "webhook", provider=self.provider, delivery_id=delivery_id
+            ) as trace:
+                await self.publisher.publish(key, body, record_headers + trace)
         except NotKeptError as error:
+            metrics.WEBHOOKS_REFUSED.labels(self.provider, error.reason).inc()
             self.complaints.say(
                 "webhook not kept", error.reason, account=account, delivery_id=delivery_id
             )
             return not_kept_answer(error)
+        metrics.WEBHOOK_KEEP_SECONDS.observe(perf_counter() - began)
+        metrics.WEBHOOKS_ACCEPTED.labels(self.provider).inc()
         self.log.debug(
             "webhook kept",
             account=account,
@@ -169,6 +178,7 @@ class WebhookEndpoint:
         )
 
     def _refused(self, outcome: str) -> None:
+        metrics.WEBHOOKS_REFUSED.labels(self.provider, outcome).inc()
         self.complaints.say("webhook refused", outcome)
 
 

@@ -1,8 +1,10 @@
 """Whether a pipeline is as it should be: what `dmstream doctor` asks, and what to do about it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from aiokafka import TopicPartition
@@ -17,7 +19,13 @@ from streams.local.catching_up import (
     OUTBOUND,
     WEBHOOKS_GROUP,
 )
-from streams.log_positions import CONVERSATIONS_GROUP, committed, log_ends, partition_counts
+from streams.log_positions import (
+    CONVERSATIONS_GROUP,
+    committed,
+    log_ends,
+    partition_counts,
+    written_at,
+)
 from streams.settings import Settings
 
 State = Literal["ok", "note", "wrong"]
@@ -27,6 +35,9 @@ _ANSWER_SECONDS = 15.0
 _MOVES_WITHIN_SECONDS = 7.0
 """A reader that is behind and does not move in this time stands still. Longer than a worker takes
 to be started again on the embedded broker."""
+
+_OPTIONAL = frozenset({DELIVERY_GROUP, WEBHOOKS_GROUP})
+"""Who only keeps and asks sends nothing, and tells nobody."""
 
 _READ_BY = {
     CONVERSATIONS_GROUP: (WEBHOOKS, EVENTS, COMMANDS),
@@ -114,10 +125,13 @@ async def _of_reader(settings: Settings, group: str) -> Finding:
         reached=lambda: committed(settings, group, *topics),
         ends=lambda: log_ends(settings, *topics),
         wait=_MOVES_WITHIN_SECONDS,
+        written_at=lambda offsets: written_at(settings, offsets),
+        is_optional=group in _OPTIONAL,
     )
 
 
 Offsets = dict[TopicPartition, int]
+WrittenAt = Callable[[Offsets], Awaitable[dict[TopicPartition, float]]]
 
 
 async def judge_reader(
@@ -126,8 +140,11 @@ async def judge_reader(
     reached: Callable[[], Awaitable[Offsets]],
     ends: Callable[[], Awaitable[Offsets]],
     wait: float,
+    written_at: WrittenAt | None = None,
+    is_optional: bool = False,
 ) -> Finding:
-    """Behind and moving is at work; behind and not moving is wrong."""
+    """Behind and moving is at work; behind and not moving is wrong, unless it never ran and need
+    not. `written_at` tells how old what is left is."""
     before = await reached()
     end = await ends()
     left = {place: end[place] - before.get(place, 0) for place in end}
@@ -136,7 +153,15 @@ async def judge_reader(
         return Finding("ok", f"reader {group}", "0 records behind")
     await asyncio.sleep(wait)
     after = await reached()
+    if is_optional and not any(before.values()) and not any(after.values()):
+        return Finding(
+            "note",
+            f"reader {group}",
+            "has never run here; whoever has no use for it leaves it out",
+        )
     found = f"{sum(behind.values()):,} records behind in {len(behind)} partitions"
+    if written_at is not None:
+        found += await _age({place: after.get(place, 0) for place in behind}, written_at)
     if any(after.get(place, 0) > before.get(place, 0) for place in behind):
         return Finding("note", f"reader {group}", f"{found}, and reading")
     where = ", ".join(f"{place.topic}/{place.partition}" for place in sorted(behind)[:4])
@@ -147,3 +172,12 @@ async def judge_reader(
         f"is `dmstream worker {group.removeprefix('dmstream-')}` running? If so, its log says "
         "what it waits for",
     )
+
+
+async def _age(behind: Offsets, written_at: WrittenAt) -> str:
+    """How long the oldest record after a committed offset has waited."""
+    times = await written_at(behind)
+    if not times:
+        return ""
+    seconds = max(0, round(time.time() - min(times.values())))
+    return f", the oldest since {timedelta(seconds=seconds)} h"

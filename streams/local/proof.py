@@ -1,24 +1,84 @@
 """The archive held against the log, partition by partition: what `dmstream doctor` proves."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+import httpx
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from schemas.topics import EVENTS, FAILURES
 from sinks.completeness import PartitionReport
-from streams import kafka
+from streams import kafka, rebuilding
 from streams.local.archive import Archive
 from streams.local.diagnosis import Finding, of_broker
 from streams.log_positions import log_ends, log_starts
+from streams.monitoring import running
+from streams.monitoring.paths import LIVE_PATH, READY_PATH
+from streams.monitoring.ports import NAMES
 from streams.settings import Settings
 
+_DAYS = (
+    "SELECT day, topic, partition, missing_count FROM {views}.completeness_daily"
+    " ORDER BY day, topic, partition"
+)
+_MOST_DAYS = 20
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Everything that `dmstream doctor` asks. Raises nothing that a finding can say."""
-    return [*await of_broker(settings), *await of_archive(settings)]
+
+async def examine(settings: Settings, *, state: bool = False) -> list[Finding]:
+    """Everything that `dmstream doctor` asks; `state`: also the one that reads all that there is.
+    Raises nothing that a finding can say."""
+    findings = [
+        *await of_broker(settings),
+        *await of_processes(settings),
+        *await of_archive(settings),
+    ]
+    return [*findings, await of_state(settings)] if state else findings
+
+
+async def of_processes(settings: Settings) -> list[Finding]:
+    """What runs of this data folder on this machine, by what each says of itself."""
+    notes = [note for note in running.running(settings.data_dir) if note.name in NAMES]
+    return list(await asyncio.gather(*(asyncio.to_thread(of_process, note) for note in notes)))
+
+
+def of_process(note: running.Note) -> Finding:
+    what = f"process {note.name} ({note.pid})"
+    if not note.port:
+        return Finding("ok", what, "runs; it is not watched (DM_MONITOR_PORT is 0)")
+    address = f"http://127.0.0.1:{note.port}"
+    live, because = _asked(address + LIVE_PATH)
+    if not live:
+        return Finding("wrong", what, because, "start it anew; its log says what it did last")
+    ready, because = _asked(address + READY_PATH)
+    return Finding("ok" if ready else "note", what, because)
+
+
+def _asked(url: str) -> tuple[bool, str]:
+    try:
+        answer = httpx.get(url, timeout=5.0, trust_env=False)
+        return answer.is_success, str(answer.json()["because"])
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        return False, f"no answer within 5 s ({type(error).__name__})"
+
+
+async def of_state(settings: Settings) -> Finding:
+    """The live state against one that is folded anew from the archive and the log's tail."""
+    try:
+        rebuilt = await rebuilding.compare(settings, archive=True, progress=lambda *_: None)
+    except (rebuilding.RebuildError, KafkaError, ClickHouseError, OSError, TimeoutError) as error:
+        told = str(error) if isinstance(error, rebuilding.RebuildError) else type(error).__name__
+        return Finding("note", "state", f"not compared: {told}")
+    found = f"{len(rebuilt.live):,} states, from {rebuilt.fold.events:,} events"
+    if rebuilt.differing:
+        return Finding(
+            "wrong",
+            "state",
+            f"{found}, {len(rebuilt.differing):,} differ from the rebuilt ones",
+            "`dmstream rebuild --from archive` tells each field; with --write it mends them",
+        )
+    return Finding("ok", "state", f"{found}, equal to the rebuilt ones")
 
 
 async def of_archive(settings: Settings) -> list[Finding]:
@@ -53,9 +113,30 @@ async def _of_completeness(settings: Settings, archive: Archive) -> list[Finding
     except (KafkaError, OSError, TimeoutError):
         return []  # without a log there is nothing to hold it against; the broker's finding says so
     reports = await asyncio.to_thread(archive.completeness)
+    days = await asyncio.to_thread(archive.rows, _DAYS)
     return [
         *of_partitions((r for r in reports if r.log == log), starts, ends),
+        *of_days([(str(day), str(topic), int(number), int(n)) for day, topic, number, n in days]),
         *of_earlier_logs(r for r in reports if r.log != log),
+    ]
+
+
+def of_days(days: Sequence[tuple[str, str, int, int]]) -> list[Finding]:
+    """Day, topic, partition and what is missing of each: one line if nothing is, else the days."""
+    if not days:
+        return []
+    holes = [one for one in days if one[3]]
+    if not holes:
+        found = f"{len({day for day, *_ in days}):,}, none of them with a hole"
+        return [Finding("ok", "days", found)]
+    return [
+        Finding(
+            "wrong",
+            f"{day} {topic}/{number}",
+            f"{missing:,} records missing",
+            "keep the log, and report it: the archive can be filled from it",
+        )
+        for day, topic, number, missing in holes[:_MOST_DAYS]
     ]
 
 

@@ -14,6 +14,8 @@ from streams.local.broker import broker_arguments
 from streams.local.environment import as_environment
 from streams.local.preflight import Port
 from streams.local.supervisor import Service
+from streams.monitoring import running
+from streams.monitoring.paths import LIVE_PATH
 from streams.sandbox.config import PATHS
 from streams.settings import Settings
 
@@ -81,6 +83,7 @@ def gateway(settings: Settings) -> Service:
         arguments=(sys.executable, "-m", "streams.cli", "gateway"),
         log_file=settings.log_dir / "gateway.log",
         is_ready=_answers(f"{gateway_url(settings)}/readyz"),
+        is_live=_is_live(settings),
         address=gateway_url(settings),
         # Its own grace is made for load balancers; here a person waits for the prompt.
         environment={**as_environment(settings), "DM_SHUTDOWN_GRACE_SECONDS": "2"},
@@ -124,6 +127,7 @@ def worker(settings: Settings, name: str) -> Service:
         arguments=(sys.executable, "-m", "streams.cli", "worker", name),
         log_file=settings.log_dir / f"{name}.log",
         is_ready=_exists(ready_file),
+        is_live=_is_live(settings),
         before_start=lambda: ready_file.unlink(missing_ok=True),
         environment=as_environment(own),
         # A worker is ready once its state is recovered: that takes as long as the log is long.
@@ -148,11 +152,11 @@ def _listens(port: Port) -> Callable[[], Awaitable[bool]]:
     return listens
 
 
-def _answers(url: str) -> Callable[[], Awaitable[bool]]:
+def _answers(url: str, seconds: float = 1.0) -> Callable[[], Awaitable[bool]]:
     parts = urlsplit(url)
 
     def ask() -> bool:
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1.0)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
         try:
             connection.request("GET", parts.path)
             return connection.getresponse().status == HTTPStatus.OK
@@ -165,6 +169,18 @@ def _answers(url: str) -> Callable[[], Awaitable[bool]]:
         return await asyncio.to_thread(ask)
 
     return answers
+
+
+def _is_live(settings: Settings) -> Callable[[int], Awaitable[bool]]:
+    """By the port that the process has noted; one that has none yet is not judged."""
+
+    async def is_live(pid: int) -> bool:
+        note = running.one(settings.data_dir, pid)
+        if note is None or not note.port:
+            return True
+        return await _answers(f"http://127.0.0.1:{note.port}{LIVE_PATH}", seconds=5.0)()
+
+    return is_live
 
 
 def _exists(file: Path) -> Callable[[], Awaitable[bool]]:

@@ -13,6 +13,8 @@ from streams.local import processes
 
 _LOOK_EVERY_SECONDS = 0.05
 _LONGEST_LINE = 300
+RESTARTS = "DM_RESTARTS"
+"""Variable by which a process learns how often it was started anew, for its metrics."""
 _T = TypeVar("_T")
 
 
@@ -33,6 +35,9 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     before_start: Callable[[], None] | None = None
     """Clears what an earlier run left, before each start (a stale ready file)."""
+    is_live: Callable[[int], Awaitable[bool]] | None = None
+    """Whether the process of this id makes progress; one that does not is ended and started again.
+    None: nobody asks."""
     restarts: bool = True
     """False where its memory dies with it: then a new start would be a new, empty server."""
     ready_within_seconds: float = 60.0
@@ -56,6 +61,16 @@ class Backoff:
         return min(self.longest, self.first * 2.0**doublings)
 
 
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """How patiently a running service is asked whether it is live."""
+
+    every: float = 10.0
+    """Seconds."""
+    bad_answers: int = 6
+    """In a row, before it is ended."""
+
+
 @dataclass(slots=True)
 class _Kept:
     service: Service
@@ -67,9 +82,16 @@ class _Kept:
 class Supervisor:
     """Holds the children of one `up`. Used from the main thread's loop (see processes.start)."""
 
-    def __init__(self, tell: Callable[[str], None], *, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        *,
+        backoff: Backoff | None = None,
+        liveness: Liveness | None = None,
+    ) -> None:
         self._tell = tell
         self._backoff = backoff or Backoff()
+        self._liveness = liveness or Liveness()
         self._kept: dict[str, _Kept] = {}
         self._stopping = False
 
@@ -142,21 +164,24 @@ class Supervisor:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     async def _keep(self, kept: _Kept) -> None:
-        service, falls = kept.service, 0
+        service, falls, restarts = kept.service, 0, 0
         while True:
             began = time.monotonic()
             if service.before_start is not None:
                 service.before_start()
             kept.process = processes.start(
-                service.arguments, log_file=service.log_file, environment=service.environment
+                service.arguments,
+                log_file=service.log_file,
+                environment={**service.environment, RESTARTS: str(restarts)},
             )
+            restarts += 1
             first = not kept.ready.is_set()
             if await self._became_ready(kept, kept.process, limited=first):
                 kept.ready.set()
                 if not first:
                     seconds = time.monotonic() - began
                     self._tell(f"{service.name} is ready again after {seconds:.1f} s")
-            status = await self._ended(kept.process)
+            status = await self._ended(service, kept.process)
             if first and not kept.ready.is_set():
                 raise ServiceEndedError(
                     f"the {service.name} ended ({describe_status(status)}) before it was ready; "
@@ -192,11 +217,26 @@ class Supervisor:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
         return False
 
-    @staticmethod
-    async def _ended(process: subprocess.Popen[bytes]) -> int:
-        while (status := process.poll()) is None:  # noqa: ASYNC110 - the kernel sets no event
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
-        return status
+    async def _ended(self, service: Service, process: subprocess.Popen[bytes]) -> int:
+        """Its status once it has ended, by itself or because it was no longer live."""
+        asking = asyncio.create_task(self._end_if_not_live(service, process))
+        try:
+            while (status := process.poll()) is None:  # noqa: ASYNC110 - the kernel sets no event
+                await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            return status
+        finally:
+            asking.cancel()
+
+    async def _end_if_not_live(self, service: Service, process: subprocess.Popen[bytes]) -> None:
+        """Several bad answers in a row: a busy machine gives one now and then."""
+        if service.is_live is None:
+            return
+        bad = 0
+        while bad < self._liveness.bad_answers:
+            await asyncio.sleep(self._liveness.every)
+            bad = 0 if await service.is_live(process.pid) else bad + 1
+        self._tell(f"{service.name} makes no progress and is ended; its log is {service.log_file}")
+        process.kill()
 
 
 def describe_status(status: int) -> str:

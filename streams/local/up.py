@@ -10,6 +10,7 @@ from streams.local.credentials import with_secrets
 from streams.local.interrupts import INTERRUPTED, stop_on_signal
 from streams.local.pipeline import Pipeline
 from streams.local.screen import Screen
+from streams.monitoring import running
 from streams.settings import Settings
 
 
@@ -63,7 +64,8 @@ def up(settings: Settings, options: Options, screen: Screen) -> int:
         if options.embedded:
             preflight.check_nothing_is_kept(settings)
         logs.set_aside_large(settings.log_dir)
-        return asyncio.run(_run(settings, options, screen))
+        with running.noted(settings.data_dir, "up", 0):
+            return asyncio.run(_run(settings, options, screen))
 
 
 def _ports(settings: Settings, options: Options) -> list[preflight.Port]:

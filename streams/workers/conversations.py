@@ -18,6 +18,7 @@ from streams.agents.state_table import StateTable
 from streams.log_positions import ends_now
 from streams.settings import Settings
 from streams.workers.app import make_app, session_seconds
+from streams.workers.monitor import watch
 
 
 async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
@@ -71,6 +72,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
             lease_seconds=session_seconds(settings),
         ),
     )
+    watch(app, settings, "conversations", stack)
     return app
 
 

@@ -19,6 +19,7 @@ from streams.agents.pace import Pace
 from streams.agents.state_table import StateTable
 from streams.conversation import outcomes
 from streams.erasures import ErasureDirectory
+from streams.monitoring import metrics
 from streams.providers import registry
 from streams.providers.credentials import Credentials
 from streams.providers.http import make_client
@@ -28,6 +29,7 @@ from streams.providers.rates import rates_of
 from streams.settings import Settings
 from streams.workers.app import make_app
 from streams.workers.backfill import Archives, add_backfill
+from streams.workers.monitor import watch
 
 # Acknowledged as a whole, when the last of its sends has ended: a small one repeats less.
 BATCH_LIMIT = 200
@@ -52,14 +54,15 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     async def send(accepted: SendAccepted, outbound: OutboundSend) -> Sent | SendError:
         provider = accepted.data.provider
         known = directory.get(account_key(provider, accepted.data.account_id))
-        return await registry.send(
-            connectors,
-            credentials,
-            provider,
-            known.credential if known else None,
-            outbound,
-            references=directory.references(provider, accepted.profileid),
-        )
+        with metrics.SEND_ATTEMPT_SECONDS.labels(provider).time():
+            return await registry.send(
+                connectors,
+                credentials,
+                provider,
+                known.credential if known else None,
+                outbound,
+                references=directory.references(provider, accepted.profileid),
+            )
 
     topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED, BACKFILLS))
     app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
@@ -104,6 +107,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     archives = Archives(connectors, credentials, directory)
     backfills = add_backfill(app, settings, archives, make_outbox=outbox, log=log, clock=_now)
     stack.push_async_callback(backfills.stop)
+    watch(app, settings, "delivery", stack)
     return app
 
 

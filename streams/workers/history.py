@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -15,20 +16,24 @@ from sinks import facts
 from sinks.archive import Archive, LogRecord, insert_until_acknowledged, refuse_if_ahead
 from sinks.clickhouse import connect, connect_with
 from sinks.errors import ArchiveUnavailable
+from sinks.standing import standing
 from streams import kafka
 from streams.agents.computing import keep_computed
 from streams.agents.history import add_history_agent
 from streams.agents.sink_partition import Insert, SinkPartition
+from streams.agents.standing import keep_told
 from streams.log_positions import ends_now
+from streams.monitoring import metrics, traces
+from streams.monitoring.troubles import trouble
 from streams.settings import Settings
 from streams.workers.app import make_app
+from streams.workers.monitor import watch
 
 log = structlog.get_logger()
 
 
 async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its ClickHouse client and reader started and put on the stack."""
-    settings = await kafka.recognised(settings)
     settings = await kafka.recognised(settings)
     incarnation = await kafka.log_id(settings)
     client = connect(
@@ -71,6 +76,7 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 
     add_history_agent(app, settings, open_sink)
     _compute_facts(settings, stack)
+    watch(app, settings, "history", stack)
     return app
 
 
@@ -82,20 +88,37 @@ def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
     refresh = partial(facts.refresh, client, database=settings.clickhouse_database)
     computing = asyncio.create_task(keep_computed(refresh))
     stack.callback(computing.cancel)
+    # Both are seldom and short; one connection serves them one after the other.
+    ask = partial(standing, client, database=settings.clickhouse_database)
+    telling = asyncio.create_task(keep_told(ask))
+    stack.callback(telling.cancel)
 
 
 def _inserting(archive: Archive, topic: str) -> Insert:
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 
     async def insert(partition: int, records: Sequence[LogRecord]) -> None:
-        def trouble(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
+        def waited_out(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
+            trouble("ClickHouse")
             log.warning(
                 "archive_unavailable", topic=topic, partition=partition, error=str(error),
                 attempt=attempt, retry_in_seconds=round(wait, 2),
             )  # fmt: skip
 
-        await insert_until_acknowledged(
-            archive, partition, records, sleep=asyncio.sleep, on_trouble=trouble, jitter=jitter
+        began = time.time_ns()
+        with metrics.INSERT_SECONDS.labels(topic).time():
+            await insert_until_acknowledged(
+                archive,
+                partition,
+                records,
+                sleep=asyncio.sleep,
+                on_trouble=waited_out,
+                jitter=jitter,
+            )
+        traces.inserted(records, began, time.time_ns(), topic=topic)
+        metrics.INSERT_ROWS.labels(topic).observe(len(records))
+        metrics.ARCHIVE_DELAY_SECONDS.labels(topic).observe(
+            max(0.0, time.time() - records[-1].timestamp_ms / 1000)
         )
 
     return insert

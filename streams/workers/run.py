@@ -29,7 +29,13 @@ def run(setup: Setup) -> None:
         await stack.aclose()
 
     worker = faust.Worker(
-        app, loop=loop, loglevel=logging.WARNING, quiet=True, redirect_stdouts=False, daemon=True
+        app,
+        loop=loop,
+        loglevel=logging.WARNING,
+        quiet=True,
+        redirect_stdouts=False,
+        daemon=True,
+        override_logging=False,
     )
     # It would write terminal codes at the head of each log: it looks for a terminal only later.
     worker.spinner = None

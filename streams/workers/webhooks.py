@@ -25,6 +25,7 @@ from streams.hooks.posting import Poster
 from streams.log_positions import ends_now
 from streams.settings import Settings
 from streams.workers.app import make_app
+from streams.workers.monitor import watch
 
 TABLE = "cursors"
 _READ_AT_ONCE = 500
@@ -86,6 +87,7 @@ async def webhooks_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 
     directory.on_change = changed
     stack.push_async_callback(hooks.close)
+    watch(app, settings, "webhooks", stack)
     return app
 
 

@@ -30,6 +30,8 @@ class Running:
     settings: Settings
     folder: Path
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    monitors: dict[str, int] = field(default_factory=dict)
+    """By name, the port of a process's metrics and health; none where it is not here."""
     more: dict[str, str] = field(default_factory=dict)
     """Environment of this pipeline, over all else."""
 
@@ -44,7 +46,11 @@ class Running:
         self.children[name] = processes.start(
             [sys.executable, "-m", *(module or ("streams.cli", *command))],
             log_file=self.folder / f"{name}.log",
-            environment={**self.environment(), "DM_READY_FILE": str(ready)},
+            environment={
+                **self.environment(),
+                "DM_READY_FILE": str(ready),
+                "DM_MONITOR_PORT": str(self.monitors.get(name, 0)),
+            },
         )
         if name == "gateway":
             self.wait(lambda: processes.is_listening(self.settings.port), 20, name)

@@ -13,6 +13,7 @@ import pytest
 
 from streams.conversation.can_reply import Reason
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.api import Api, serving
 from tests.pipeline.sandbox import SECRETS
 
@@ -24,7 +25,7 @@ EXAMPLE = ROOT / "examples" / "messages_api.py"
 
 @pytest.fixture(scope="module")
 def api(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("readme")
     with serving(broker, embedded_clickhouse, folder, hook_allow_private="true") as found:

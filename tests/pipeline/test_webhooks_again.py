@@ -15,6 +15,7 @@ from schemas import commands
 from schemas.base import to_milliseconds
 from streams.hooks.signing import headers as signed
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.api import Api, Shop, serving
 from tests.pipeline.live import listening
 from tests.pipeline.sandbox import digits
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.pipeline]
 
 @pytest.fixture(scope="module")
 def api(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("again")
     more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}

@@ -1,6 +1,7 @@
 """What the doctor says, and what it advises."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 from aiokafka import TopicPartition
@@ -83,3 +84,39 @@ def test_no_broker_is_one_finding_with_its_address() -> None:
     (finding,) = asyncio.run(of_broker(Settings(_env_file=None, kafka=address)))
     assert finding.state == "wrong"
     assert address in finding.found
+
+
+def test_a_worker_that_never_ran_and_need_not_is_not_called_wrong() -> None:
+    """Who only keeps and asks runs neither the delivery nor the webhooks worker."""
+
+    def of(reached: dict[TopicPartition, int]) -> str:
+        finding = asyncio.run(
+            judge_reader(
+                "dmstream-webhooks",
+                reached=answers(reached),
+                ends=answers({A: 9}),
+                wait=0,
+                is_optional=True,
+            )
+        )
+        return finding.state
+
+    assert of({A: 0}) == "note"
+    assert of({A: 3}) == "wrong", "it ran, and somebody waits for it"
+
+
+def test_how_long_the_oldest_record_waits_is_told() -> None:
+    async def written_at(offsets: dict[TopicPartition, int]) -> dict[TopicPartition, float]:
+        assert offsets == {A: 1, B: 0}
+        return {A: time.time() - 10, B: time.time() - 3661}
+
+    finding = asyncio.run(
+        judge_reader(
+            "dmstream-history",
+            reached=answers({A: 1}),
+            ends=answers({A: 9, B: 3}),
+            wait=0,
+            written_at=written_at,
+        )
+    )
+    assert "the oldest since 1:01:0" in finding.found

@@ -6,7 +6,9 @@ from aiokafka import TopicPartition
 
 from sinks.completeness import PartitionReport
 from streams.local.diagnosis import Finding
-from streams.local.proof import of_earlier_logs, of_partitions
+from streams.local.processes import free_port
+from streams.local.proof import of_days, of_earlier_logs, of_partitions, of_process
+from streams.monitoring.running import Note
 
 HERE = TopicPartition("dm.events.v1", 3)
 
@@ -76,3 +78,19 @@ def test_earlier_logs_are_one_line_and_wrong_with_holes() -> None:
     assert (whole.state, whole.found[:25]) == ("ok", "2, with 20 records archiv")
     (holed,) = of_earlier_logs([report(log="old", missing=1)])
     assert holed.state == "wrong"
+
+
+def test_days_without_holes_are_one_line_and_each_hole_is_its_own() -> None:
+    assert of_days([]) == []
+    (whole,) = of_days([("2026-11-21", HERE.topic, 0, 0), ("2026-11-22", HERE.topic, 0, 0)])
+    assert (whole.state, whole.found) == ("ok", "2, none of them with a hole")
+    (hole,) = of_days([("2026-11-21", HERE.topic, 3, 4), ("2026-11-22", HERE.topic, 0, 0)])
+    assert (hole.state, hole.what) == ("wrong", f"2026-11-21 {HERE.topic}/3")
+    assert "4 records missing" in hole.found
+
+
+def test_a_process_that_does_not_answer_is_wrong_and_one_without_a_port_is_not_judged() -> None:
+    silent = of_process(Note("history", 17, free_port(), 0.0))
+    assert silent.state == "wrong"
+    assert silent.what == "process history (17)"
+    assert of_process(Note("history", 17, 0, 0.0)).state == "ok"

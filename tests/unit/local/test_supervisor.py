@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from streams.local.supervisor import (
     Backoff,
+    Liveness,
     Service,
     ServiceEndedError,
     Supervisor,
@@ -51,6 +52,11 @@ def a_service(
 
 
 SLEEPS = "import time; time.sleep(60)"
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - other processes set no event
+        await asyncio.sleep(0.01)
 
 
 def helpers() -> list[psutil.Process]:
@@ -185,3 +191,30 @@ def test_a_child_that_will_not_stop_is_killed_after_its_grace(tmp_path: Path) ->
 def test_statuses_are_told_in_words() -> None:
     assert describe_status(1) == "status 1"
     assert describe_status(-9) == "SIGKILL"
+
+
+def test_a_service_that_makes_no_progress_is_ended_and_started_again(tmp_path: Path) -> None:
+    """A process that is stopped (SIGSTOP) neither ends nor answers: only the question finds it."""
+    told: list[str] = []
+    asked: list[int] = []
+    script = "import os; print(os.environ['DM_RESTARTS'], flush=True); import time; time.sleep(60)"
+
+    async def is_live(pid: int) -> bool:
+        asked.append(pid)
+        state = psutil.Process(pid).status()
+        return state != psutil.STATUS_STOPPED
+
+    async def scene() -> None:
+        quick = Liveness(every=0.01, bad_answers=3)
+        supervisor = Supervisor(told.append, backoff=QUICK, liveness=quick)
+        await supervisor.start(replace(a_service(tmp_path, script), is_live=is_live))
+        (first,) = helpers()
+        await until(lambda: len(asked) >= 10)
+        assert first.is_running(), "good answers end nothing"
+        first.send_signal(signal.SIGSTOP)
+        await until(lambda: (tmp_path / "helper.log").read_text().split() == ["0", "1"])
+        await supervisor.stop("helper", grace_seconds=2)
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+    assert "makes no progress" in told[0]
+    assert "started again" in told[1]
