@@ -44,7 +44,7 @@ class Place:
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        kafka, clickhouse, read_only, gateway, sandbox = (free_port() for _ in range(5))
+        kafka, clickhouse, read_only, gateway, sandbox, dashboard = (free_port() for _ in range(6))
         self.environment = {
             **{name: v for name, v in os.environ.items() if not name.startswith("DM_")},
             "DM_DATA_DIR": str(self.folder),
@@ -53,6 +53,7 @@ class Place:
             "DM_CLICKHOUSE_READ_ONLY_URL": f"http://127.0.0.1:{read_only}",
             "DM_PORT": str(gateway),
             "DM_SANDBOX_PORT": str(sandbox),
+            "DM_DASHBOARD_PORT": str(dashboard),
             "COLUMNS": "160",
         }
 
@@ -60,7 +61,7 @@ class Place:
     def ports(self) -> list[int]:
         names = (
             "DM_KAFKA", "DM_CLICKHOUSE_URL", "DM_CLICKHOUSE_READ_ONLY_URL", "DM_PORT",
-            "DM_SANDBOX_PORT",
+            "DM_SANDBOX_PORT", "DM_DASHBOARD_PORT",
         )  # fmt: skip
         return [int(self.environment[name].rpartition(":")[2]) for name in names]
 
@@ -190,6 +191,8 @@ class Day:
     """Messages by command of each origin: all, delivered, read."""
     status: int
     stop_seconds: float
+    dashboard: str
+    """Its page, while it served."""
 
 
 @pytest.fixture(scope="module")
@@ -200,12 +203,15 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
         counts = place.counts()
         sends = place.ask(_SENDS)
         receipts = place.ask(_RECEIPTS)
+        page = httpx.get(
+            f"http://127.0.0.1:{place.ports[5]}/dashboard", follow_redirects=True
+        ).text
         began = time.monotonic()
         os.killpg(up.process.pid, signal.SIGINT)  # as a terminal does: the whole group
         status = up.process.wait(20)
         seconds = time.monotonic() - began
         nobody_is_left(place, 1)
-        return Day(place, up.said, counts, sends, receipts, status, seconds)
+        return Day(place, up.said, counts, sends, receipts, status, seconds, page)
 
 
 def test_the_demonstration_day_ends_in_a_table_of_metrics(day: Day) -> None:
@@ -244,6 +250,11 @@ def test_the_addresses_are_told(day: Day) -> None:
         assert f":{port}" in day.said
     assert "dmstream query" in day.said
     assert "curl" in day.said
+
+
+def test_the_dashboard_is_served(day: Day) -> None:
+    assert f"http://127.0.0.1:{day.place.ports[5]}/dashboard" in day.said
+    assert "<html" in day.dashboard
 
 
 def test_no_secret_is_shown_but_the_key_of_this_machine_on_its_screen(day: Day) -> None:
