@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schemas.data import BusinessHours
+
 
 class Settings(BaseSettings):
     """Every process is made from one of these; nothing else reads the environment."""
@@ -130,6 +132,9 @@ class Settings(BaseSettings):
     monthly_limit: int = Field(default=100, ge=0)
     month_zone: str = "UTC"
     """IANA name; months begin at midnight there."""
+    business_hours: str = "12345 09:00-17:00"
+    """Weekdays (1 is Monday) and hours in the profile's zone, for profiles that set none of their
+    own. Response times in business hours count these."""
 
     @field_validator(
         "ayrshare_secrets",
@@ -152,6 +157,12 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError("no zone of that name: use one as Europe/Berlin") from error
+        return value
+
+    @field_validator("business_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        BusinessHours.parse(value)
         return value
 
     ready_file: Path | None = None

@@ -1,6 +1,55 @@
 -- The metrics on flat facts (0017). Each view says the same as before, and reads only the days that a
 -- question is about.
 
+-- Private: as in 0012, with business hours as schemas/data.py has them; the mask's lowest bit is Monday.
+CREATE OR REPLACE VIEW ${database}.own_settings ${on_cluster}
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS
+SELECT
+    profile_id,
+    argMaxOrNullIf(JSONExtractUInt(details, 'monthly_limit'), (occurred_at, event_id), JSONHas(details, 'monthly_limit')) AS monthly_limit,
+    argMaxIf(JSONExtractString(details, 'limit_scope'), (occurred_at, event_id), JSONHas(details, 'limit_scope')) AS limit_scope,
+    argMaxIf(JSONExtractString(details, 'month_zone'), (occurred_at, event_id), JSONHas(details, 'month_zone')) AS told_zone,
+    if(told_zone = '' OR told_zone IN (SELECT time_zone FROM system.time_zones), told_zone, 'UTC') AS month_zone,
+    -- As JSON: a number of seconds, null (no window), or empty where never changed.
+    argMaxIf(JSONExtractRaw(details, 'reply_window_seconds', 'facebook'), (occurred_at, event_id), JSONHas(details, 'reply_window_seconds', 'facebook')) AS facebook_window,
+    argMaxIf(JSONExtractRaw(details, 'reply_window_seconds', 'instagram'), (occurred_at, event_id), JSONHas(details, 'reply_window_seconds', 'instagram')) AS instagram_window,
+    argMaxIf(JSONExtractRaw(details, 'reply_window_seconds', 'x'), (occurred_at, event_id), JSONHas(details, 'reply_window_seconds', 'x')) AS x_window,
+    argMaxIf(JSONExtractRaw(details, 'business_hours'), (occurred_at, event_id), JSONHas(details, 'business_hours')) AS business_hours,
+    -- 0: never set.
+    toUInt8(arraySum(arrayMap(
+        weekday -> bitShiftLeft(1, toUInt8(weekday) - 1),
+        arrayDistinct(splitByString('', JSONExtractString(business_hours, 'weekdays')))
+    ))) AS business_mask,
+    toInt32(JSONExtractInt(business_hours, 'opens_seconds')) AS business_opens,
+    toInt32(JSONExtractInt(business_hours, 'closes_seconds')) AS business_closes
+FROM ${database}.events FINAL
+WHERE conversation_id = '' AND kind = 'limit.changed'
+GROUP BY profile_id;
+
+CREATE OR REPLACE VIEW ${database}.default_settings ${on_cluster}
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS
+SELECT
+    toUInt64OrZero(anyIf(value, name = 'monthly_limit')) AS monthly_limit,
+    anyIf(value, name = 'month_zone') AS told_zone,
+    if(told_zone IN (SELECT time_zone FROM system.time_zones), told_zone, 'UTC') AS month_zone,
+    anyIf(value, name = 'reply_window_seconds.facebook') AS facebook_window,
+    anyIf(value, name = 'reply_window_seconds.instagram') AS instagram_window,
+    anyIf(value, name = 'reply_window_seconds.x') AS x_window,
+    anyIf(value, name = 'business_hours') AS business_hours,
+    toUInt8(arraySum(arrayMap(
+        weekday -> bitShiftLeft(1, toUInt8(weekday) - 1),
+        arrayDistinct(splitByString('', JSONExtractString(business_hours, 'weekdays')))
+    ))) AS business_mask,
+    toInt32(JSONExtractInt(business_hours, 'opens_seconds')) AS business_opens,
+    toInt32(JSONExtractInt(business_hours, 'closes_seconds')) AS business_closes
+FROM ${database}.defaults FINAL;
+
+-- Dated 1970: later values win.
+INSERT INTO ${database}.defaults (name, value, set_at) VALUES
+    ('business_hours', '{"weekdays": "12345", "opens_seconds": 32400, "closes_seconds": 61200}', 0);
+
 -- Private: facts of conversations with what the settings make of them.
 CREATE OR REPLACE VIEW ${database}.heads_and_settings ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
@@ -198,17 +247,17 @@ AS
 WITH
     -- Seconds of business from a Monday in 1970 to a second of the wall clock since then.
     (at) -> (
-        intDiv(at, 604800) * business_days * (business_closes - business_opens)
-        + least(intDiv(at % 604800, 86400), business_days) * (business_closes - business_opens)
+        intDiv(at, 604800) * bitCount(business_mask) * (business_closes - business_opens)
+        + bitCount(bitAnd(business_mask, bitShiftLeft(1, intDiv(at % 604800, 86400)) - 1)) * (business_closes - business_opens)
         + if(
-            intDiv(at % 604800, 86400) < business_days,
+            bitTest(business_mask, intDiv(at % 604800, 86400)),
             least(greatest(at % 86400, business_opens), business_closes) - business_opens,
             0
         )
     ) AS business_until,
-    (at) -> toUnixTimestamp64Milli(
+    (at) -> intDiv(toUnixTimestamp64Milli(
         if(zone = 'UTC', at, toDateTime64(formatDateTime(at, '%Y-%m-%d %H:%i:%S', zone), 3, 'UTC'))
-    ) / 1000 - 345600 AS wall_clock
+    ), 1000) - 345600 AS wall_clock
 SELECT
     f.profile_id AS profile_id,
     f.conversation_id AS conversation_id,
@@ -218,7 +267,7 @@ SELECT
     if(is_answered, f.ended_at, NULL) AS ended_at,
     f.ended_at != toDateTime64(0, 3, 'UTC') AS is_answered,
     if(is_answered, dateDiff('millisecond', f.started_at, f.ended_at) / 1000, NULL) AS response_seconds,
-    if(is_answered, toFloat64(business_until(floor(wall_clock(f.ended_at))) - business_until(floor(wall_clock(f.started_at)))), NULL) AS business_response_seconds,
+    if(is_answered, toFloat64(business_until(wall_clock(f.ended_at)) - business_until(wall_clock(f.started_at))), NULL) AS business_response_seconds,
     auto_at != toDateTime64(0, 3, 'UTC') AS has_auto_response,
     if(has_auto_response, dateDiff('millisecond', f.started_at, auto_at) / 1000, NULL) AS auto_response_seconds,
     f.has_backfill AS has_backfill
@@ -228,7 +277,10 @@ FROM
         s.* EXCEPT (profile_id),
         s.profile_id AS profile_id,
         coalesce(nullIf(p.month_zone, ''), d.month_zone) AS zone,
-        d.business_days AS business_days, d.business_opens AS business_opens, d.business_closes AS business_closes
+        ifNull(p.business_mask, 0) > 0 AS has_own_hours,
+        if(has_own_hours, ifNull(p.business_mask, 0), d.business_mask) AS business_mask,
+        if(has_own_hours, ifNull(p.business_opens, 0), d.business_opens) AS business_opens,
+        if(has_own_hours, ifNull(p.business_closes, 0), d.business_closes) AS business_closes
     FROM ${database}.live_spans AS s
     LEFT JOIN ${database}.own_settings AS p ON s.profile_id = p.profile_id
     CROSS JOIN ${database}.default_settings AS d
