@@ -48,7 +48,7 @@ FROM ${database}.defaults FINAL;
 
 -- Dated 1970: later values win.
 INSERT INTO ${database}.defaults (name, value, set_at) VALUES
-    ('business_hours', '{"weekdays": "12345", "opens_seconds": 32400, "closes_seconds": 61200}', 0);
+    ('business_hours', '{"weekdays":"12345","opens_seconds":32400,"closes_seconds":61200}', 0);
 
 -- Private: facts of conversations with what the settings make of them.
 CREATE OR REPLACE VIEW ${database}.heads_and_settings ${on_cluster}
