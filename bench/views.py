@@ -83,6 +83,21 @@ def fill(client: Client, first: int, count: int, until: str) -> None:
             client.command(statement, parameters={"first": at, "count": size, "until": until})
 
 
+def fill_tail(client: Client, conversations: int, until: str) -> None:
+    """One late message for each of so many conversations of all ages, as they come between two
+    rounds of computing."""
+    client.command(
+        "INSERT INTO dm.events (profile_id, conversation_id, message_id, event_id, version, kind,"
+        " platform, provider, account_id, correspondent_id, occurred_at, received_at, logged_at)"
+        " SELECT profile_id, conversation_id, concat('late-', event_id), concat('late-', event_id),"
+        " 1000000000 + version, kind, platform, provider, account_id, correspondent_id,"
+        " now64(3), now64(3), now64(3) FROM dm.events"
+        " WHERE kind = 'message.received' AND slot = '' AND message_id LIKE 'm%-0'"
+        " ORDER BY cityHash64(event_id) LIMIT {count:UInt32}",
+        parameters={"count": conversations},
+    )
+
+
 def compute(client: Client) -> float:
     began = time.perf_counter()
     while facts.refresh(client).conversations:
@@ -106,7 +121,7 @@ def milliseconds(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=20_000_000)
-    parser.add_argument("--tail", type=int, default=5_000)
+    parser.add_argument("--tail", type=int, default=300)
     parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -120,30 +135,30 @@ def ask_all(
     client: Client, read_url: str, server: psutil.Process, arguments: argparse.Namespace
 ) -> None:
     migrate.apply(client, defaults=migrate.business_defaults(monthly_limit=100, month_zone="UTC"))
-    known = int(str(client.command("SELECT count() FROM dm.events")))
+    known = int(str(client.command("SELECT count() FROM dm.events WHERE version < 1000000000")))
     until = time.strftime("%Y-%m-%d %H:00:00.000", time.gmtime())
     began = time.perf_counter()
     if known < arguments.events:
         fill(client, known, arguments.events - known, until)
     made = time.perf_counter() - began
     computed = compute(client)
-    if arguments.tail and known < arguments.events:
-        fill(client, arguments.events, arguments.tail, until)
-    conversations = client.command("SELECT count() FROM dm.conversation_facts")
+    if arguments.tail:
+        # Parts of conversations that are known, somewhere among the others.
+        fill_tail(client, arguments.tail, until)
+    conversations = client.command("SELECT count() FROM dm.fact_heads")
     size = client.command(
         "SELECT formatReadableSize(sum(bytes_on_disk)) FROM system.parts"
-        " WHERE database = 'dm' AND active AND table = {table:String}",
-        parameters={"table": "conversation_facts"},
+        " WHERE database = 'dm' AND active AND startsWith(table, 'fact_')",
     )
     print(f"{arguments.events:,} events in {made:.0f} s, {conversations:,} conversations,")
     print(f"facts computed in {computed:.0f} s, {size}; {facts.waiting(client)} uncomputed;")
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} before the questions\n")
     reader = clickhouse.connect(read_url, database="dm_analytics", answer_seconds=600)
     biggest = client.command(
-        "SELECT profile_id FROM dm.conversation_facts GROUP BY 1 ORDER BY count() DESC LIMIT 1"
+        "SELECT profile_id FROM dm.fact_heads GROUP BY 1 ORDER BY count() DESC LIMIT 1"
     )
     talk = client.command(
-        "SELECT conversation_id FROM dm.conversation_facts WHERE profile_id = {p:String} LIMIT 1",
+        "SELECT conversation_id FROM dm.fact_heads WHERE profile_id = {p:String} LIMIT 1",
         parameters={"p": biggest},
     )
     print(f"{'':<26} {'biggest profile':>19} {'all profiles':>19}")

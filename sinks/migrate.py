@@ -13,6 +13,8 @@ from string import Template
 
 from clickhouse_connect.driver.client import Client
 
+from schemas.data import BusinessHours
+
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
@@ -124,11 +126,14 @@ def _refuse_strangers(known: list[Migration], applied: Mapping[str, str], databa
             )
 
 
-def business_defaults(*, monthly_limit: int, month_zone: str) -> dict[str, str]:
+def business_defaults(
+    *, monthly_limit: int, month_zone: str, business_hours: str = "12345 09:00-17:00"
+) -> dict[str, str]:
     """What the views take from settings. Reply windows in seconds; none where empty."""
     return {
         "monthly_limit": str(monthly_limit),
         "month_zone": month_zone,
+        "business_hours": BusinessHours.parse(business_hours).model_dump_json(),
         "reply_window_seconds.facebook": "",
         "reply_window_seconds.instagram": str(7 * 24 * 3600),
         "reply_window_seconds.x": "",

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from schemas.data import BusinessHours
 from streams.limits import Limit, parsed
 
 
@@ -167,6 +168,9 @@ class Settings(BaseSettings):
     """Active conversations of a profile in a month, where it has no limit of its own."""
     month_zone: str = "UTC"
     """IANA name; months begin at midnight there."""
+    business_hours: str = "12345 09:00-17:00"
+    """Weekdays (1 is Monday) and hours in the profile's zone, for profiles that set none of their
+    own. Response times in business hours count these."""
 
     @field_validator(
         "ayrshare_secrets",
@@ -203,6 +207,12 @@ class Settings(BaseSettings):
             raise ValueError("no zone of that name: use one as Europe/Berlin") from error
         return value
 
+    @field_validator("business_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        BusinessHours.parse(value)
+        return value
+
     # For those who watch (docs/operations.md)
     monitor_host: str = "127.0.0.1"
     """Where metrics and health are served, without a key."""
@@ -219,7 +229,6 @@ class Settings(BaseSettings):
     traces: bool = False
     """OpenTelemetry spans from webhook to row; needs the extra `traces`, and its own OTEL_...
     variables say where they go."""
-
     ready_file: Path | None = None
     """A worker writes this file once it owns its partitions and its state is recovered."""
 

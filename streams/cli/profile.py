@@ -60,6 +60,10 @@ def limit_command(
         list[str] | None,
         typer.Option(help="PLATFORM=SECONDS, or PLATFORM=none; may be repeated."),
     ] = None,
+    business_hours: Annotated[
+        str | None,
+        typer.Option(help='When its people work, for the metrics: "12345 09:00-17:00".'),
+    ] = None,
 ) -> None:
     """Change a profile's limits; what is not named stays.
 
@@ -68,6 +72,7 @@ def limit_command(
     told: dict[str, Any] = {
         "monthly_limit": monthly, "limit_scope": scope, "month_zone": zone,
         "reply_window_seconds": _windows(window) if window else None,
+        "business_hours": _business_hours(business_hours),
     }  # fmt: skip
     try:
         change = data.LimitChanged(**told)
@@ -93,6 +98,13 @@ def auto_response_command(
     """
     change = data.AutoResponseConfigured(active=active, message=message, wait_seconds=wait)
     carry_out(commands.ConfigureAutoResponse(**envelope(profile), change=change))
+
+
+def _business_hours(text: str | None) -> data.BusinessHours | None:
+    try:
+        return None if text is None else data.BusinessHours.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--business-hours: {error}") from error
 
 
 def _windows(given: list[str]) -> dict[str, int | None]:

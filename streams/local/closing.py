@@ -19,7 +19,7 @@ _NOTES_SECONDS = 2.0
 _LOOK_SECONDS = 1.0
 """For counting what is lost."""
 _STAGES: tuple[tuple[tuple[str, ...], float], ...] = (
-    (tuple(services.worker_name(name) for name in services.WORKERS), 2.0),
+    ((*(services.worker_name(name) for name in services.WORKERS), services.DASHBOARD), 2.0),
     ((services.CLICKHOUSE, services.SANDBOX), 1.0),
     ((services.BROKER,), 1.5),
 )

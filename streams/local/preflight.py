@@ -87,6 +87,12 @@ def sandbox_port(settings: Settings) -> Port:
     return Port(settings.sandbox_port, "127.0.0.1", "the sandbox", "DM_SANDBOX_PORT")
 
 
+def dashboard_port(settings: Settings) -> Port:
+    return Port(
+        settings.dashboard_port, settings.dashboard_host, "the dashboard", "DM_DASHBOARD_PORT"
+    )
+
+
 def check_wheels() -> None:
     """Raises PreflightError where an installed part is missing."""
     for module, part in _WHEELS.items():

@@ -11,7 +11,7 @@ from streams.local.archive import Archive, Row
 from streams.local.credentials import secrets_file
 from streams.local.metrics import METRICS, Metric
 from streams.local.pipeline import Pipeline
-from streams.local.services import gateway_url, sandbox_url
+from streams.local.services import dashboard_url, gateway_url, sandbox_url
 from streams.settings import Settings
 
 _ANSWER = """\
@@ -71,6 +71,7 @@ def show_addresses(pipeline: Pipeline) -> None:
     secrets = secrets_file(settings)
     addresses = {
         "gateway": f"{gateway_url(settings)}/webhooks/ayrshare, /webhooks/meta, /webhooks/x",
+        "dashboard": dashboard_url(settings),
         "ClickHouse": settings.clickhouse_url,
         "ClickHouse, read only": settings.clickhouse_read_only_url,
         "Kafka": settings.kafka,

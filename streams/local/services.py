@@ -24,6 +24,7 @@ BROKER = "broker"
 CLICKHOUSE = "ClickHouse"
 GATEWAY = "gateway"
 SANDBOX = "sandbox"
+DASHBOARD = "dashboard"
 WORKERS = ("conversations", "delivery", "history", "webhooks")
 
 
@@ -90,6 +91,17 @@ def gateway(settings: Settings) -> Service:
     )
 
 
+def dashboard(settings: Settings, port: Port) -> Service:
+    return Service(
+        name=DASHBOARD,
+        arguments=(sys.executable, "-m", "streams.cli", "dashboard"),
+        log_file=settings.log_dir / "dashboard.log",
+        is_ready=_listens(port),
+        address=dashboard_url(settings),
+        environment=as_environment(settings),
+    )
+
+
 def sandbox(settings: Settings, port: Port) -> Service:
     return Service(
         name=SANDBOX,
@@ -141,8 +153,15 @@ def worker_name(name: str) -> str:
 
 def gateway_url(settings: Settings) -> str:
     """Where a client on this machine reaches the gateway, whatever it is bound to."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
-    return f"http://{host}:{settings.port}"
+    return f"http://{_reachable(settings.host)}:{settings.port}"
+
+
+def dashboard_url(settings: Settings) -> str:
+    return f"http://{_reachable(settings.dashboard_host)}:{settings.dashboard_port}/dashboard"
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(host, host)  # noqa: S104
 
 
 def _listens(port: Port) -> Callable[[], Awaitable[bool]]:

@@ -141,11 +141,12 @@ def _sends(count: int, one: str, many: str) -> str:
 
 
 async def start_workers(pipeline: Pipeline) -> None:
-    """The gateway, the sandbox and the workers, side by side. Raises ServiceEndedError."""
+    """The gateway, the sandbox, the dashboard and the workers, side by side. Raises ServiceEndedError."""
     settings = pipeline.settings
     starting = [services.gateway(settings)]
     if settings.sandbox:
         starting.append(services.sandbox(settings, preflight.sandbox_port(settings)))
+    starting.append(services.dashboard(settings, preflight.dashboard_port(settings)))
     starting += [services.worker(settings, name) for name in services.WORKERS]
     with pipeline.screen.waiting("starting the gateway and the workers"):
         await asyncio.gather(*(_start(pipeline, service) for service in starting))

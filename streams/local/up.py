@@ -69,7 +69,7 @@ def up(settings: Settings, options: Options, screen: Screen) -> int:
 
 
 def _ports(settings: Settings, options: Options) -> list[preflight.Port]:
-    ports = [preflight.gateway_port(settings)]
+    ports = [preflight.gateway_port(settings), preflight.dashboard_port(settings)]
     if not options.own_kafka:
         ports.append(preflight.kafka_port(settings))
     if not options.own_clickhouse:

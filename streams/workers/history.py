@@ -85,7 +85,7 @@ def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
     meet do the same work twice, and whichever dies, another goes on."""
     client = connect_with(settings, connections=1)
     stack.callback(client.close)
-    refresh = partial(facts.refresh, client, database=settings.clickhouse_database)
+    refresh = partial(facts.refresh_beside_readers, client, database=settings.clickhouse_database)
     computing = asyncio.create_task(keep_computed(refresh))
     stack.callback(computing.cancel)
     # Both are seldom and short; one connection serves them one after the other.

@@ -15,6 +15,11 @@ from schemas.ids import event_id
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns")
+HOURS = (
+    None,
+    data.BusinessHours.parse("67 22:30-24:00"),
+    data.BusinessHours.parse("1346 00:00-12:15"),
+)
 CONVERSATIONS = (("instagram", "c1"), ("instagram", "c2"), ("facebook", "c3"), ("x", "c4"))
 
 
@@ -194,6 +199,7 @@ class History:
             monthly_limit=self.chance.choice((None, 0, 1, 2, 3)),
             limit_scope=self.chance.choice((None, "conversations", "all")),
             month_zone=self.chance.choice((None, *ZONES)),
+            business_hours=self.chance.choice(HOURS),
             reply_window_seconds=self.chance.choice(
                 (
                     None,

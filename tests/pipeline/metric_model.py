@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from schemas.data import BusinessHours
 from schemas.envelope import Envelope
 from tests.pipeline.read_model import kind_of, winners
 
@@ -26,6 +27,7 @@ class Profile:
         self.now = now
         self.conversations: dict[str, list[Any]] = defaultdict(list)
         self.limit, self.zone = 100, "UTC"
+        self.hours = BusinessHours()
         self.windows: dict[str, int | None] = {"instagram": 7 * 86_400, "facebook": None, "x": None}
         for event in sorted(winners(told), key=lambda e: (e.time, e.id)):
             if event.subject is not None:
@@ -35,6 +37,7 @@ class Profile:
                 self.limit = self.limit if body.monthly_limit is None else body.monthly_limit
                 self.zone = body.month_zone or self.zone
                 self.windows |= body.reply_window_seconds or {}
+                self.hours = body.business_hours or self.hours
 
     def wall(self, at: datetime) -> datetime:
         return at.astimezone(ZoneInfo(self.zone)).replace(tzinfo=UTC)
@@ -195,12 +198,13 @@ def reporting_spans(p: Profile) -> Rows:
 
 
 def business_seconds(p: Profile, start: datetime, end: datetime) -> float:
-    """Day by day: Monday to Friday, nine to five, by the clock on the wall; whole seconds."""
+    """Day by day, by the clock on the wall; whole seconds."""
     begin, until = (p.wall(at).replace(microsecond=0) for at in (start, end))
     total, day = 0.0, begin.replace(hour=0, minute=0, second=0)
     while day <= until:
-        if day.isoweekday() <= 5:
-            opens, closes = day + timedelta(hours=9), day + timedelta(hours=17)
+        if str(day.isoweekday()) in p.hours.weekdays:
+            opens = day + timedelta(seconds=p.hours.opens_seconds)
+            closes = day + timedelta(seconds=p.hours.closes_seconds)
             total += max(0.0, (min(until, closes) - max(begin, opens)).total_seconds())
         day += timedelta(days=1)
     return total
@@ -427,6 +431,51 @@ def ingestion_delays_daily(p: Profile) -> Rows:
     ]  # fmt: skip
 
 
+def profiles(p: Profile) -> Rows:
+    told = p.of(*MESSAGES)
+    if not told:
+        return []
+    received = sum(kind_of(e) == "message.received" for *_, e in told)
+    last = max(e.time for *_, e in told)
+    return [(p.name, len({c for c, *_ in told}), received, len(told) - received, last)]
+
+
+def closing_windows(p: Profile) -> Rows:
+    return [
+        (*row[:4], row[5], row[6])
+        for row in waiting_conversations(p)
+        if row[5] is not None and timedelta(0) < row[5] - p.now <= timedelta(days=1) and not row[7]
+    ]
+
+
+def first_response_times(p: Profile) -> Rows:
+    rows = [
+        (profile, platform, first.date(), answered, length)
+        for profile, _, platform, first, _, answered, length, has_backfill in first_responses(p)
+        if not has_backfill
+    ]
+    return [
+        (*key, len(values), sum(v[0] for v in values),
+         quantile((v[1] for v in values), 0.5), quantile((v[1] for v in values), 0.9))
+        for key, values in grouped(rows, 3).items()
+    ]  # fmt: skip
+
+
+def conversation_activity(p: Profile) -> Rows:
+    quarter = timedelta(minutes=15)
+    rows = []
+    for conversation, platform, e in p.of(*MESSAGES):
+        began = e.time - (e.time - datetime(1970, 1, 1, tzinfo=UTC)) % quarter
+        there = p.wall(began)
+        rows.append(
+            (p.name, conversation, platform, began, began.date(), there.isoweekday(), there.hour,
+             kind_of(e) == "message.received", kind_of(e) == "message.sent", is_auto(e))
+        )  # fmt: skip
+    return [
+        (*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 7).items()
+    ]
+
+
 MODELS: dict[str, Callable[[Profile], Rows]] = {
     model.__name__: model
     for model in (
@@ -434,11 +483,13 @@ MODELS: dict[str, Callable[[Profile], Rows]] = {
         waiting_conversations, reporting_spans, first_responses, response_times_daily,
         auto_response_effect, reply_windows, reply_windows_daily, sends, send_outcomes_daily,
         delivery_daily, reactions_daily, read_rates_daily, correspondent_retention,
-        attachments_daily, ingestion_delays_daily,
+        attachments_daily, ingestion_delays_daily, profiles, closing_windows,
+        first_response_times, conversation_activity,
     )
 }  # fmt: skip
 
 NOT_COMPARED: dict[str, tuple[str, ...]] = {
     "waiting_conversations": ("waiting_seconds", "window_remaining_seconds"),
+    "closing_windows": ("window_remaining_seconds",),
 }
 """Columns that say how long it is until the query or from it."""

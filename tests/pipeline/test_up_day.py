@@ -41,6 +41,8 @@ class Day:
     """Messages by command of each origin: all, delivered, read."""
     status: int
     stop_seconds: float
+    dashboard: str
+    """What it gives to who has the key, while it served."""
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +53,17 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
         counts = place.counts()
         sends = place.ask(_SENDS)
         receipts = place.ask(_RECEIPTS)
+        page = httpx.get(
+            f"http://127.0.0.1:{place.ports[5]}/dashboard",
+            headers={"authorization": f"Bearer {secrets_of(place)['API_KEY']}"},
+            follow_redirects=True,
+        ).text
         began = time.monotonic()
         os.killpg(up.process.pid, signal.SIGINT)  # as a terminal does: the whole group
         status = up.process.wait(20)
         seconds = time.monotonic() - began
         nobody_is_left(place, 1)
-        return Day(place, up.said, counts, sends, receipts, status, seconds)
+        return Day(place, up.said, counts, sends, receipts, status, seconds, page)
 
 
 def test_the_demonstration_day_ends_in_a_table_of_metrics(day: Day) -> None:
@@ -95,6 +102,11 @@ def test_the_addresses_are_told(day: Day) -> None:
         assert f":{port}" in day.said
     assert "dmstream query" in day.said
     assert "curl" in day.said
+
+
+def test_the_dashboard_is_served(day: Day) -> None:
+    assert f"http://127.0.0.1:{day.place.ports[5]}/dashboard" in day.said
+    assert "data-asked" in day.dashboard
 
 
 def test_no_secret_is_shown_but_the_key_of_this_machine_on_its_screen(day: Day) -> None:

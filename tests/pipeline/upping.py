@@ -29,7 +29,7 @@ class Place:
     environment: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        kafka, clickhouse, read_only, gateway, sandbox = (free_port() for _ in range(5))
+        kafka, clickhouse, read_only, gateway, sandbox, dashboard = (free_port() for _ in range(6))
         self.environment = {
             **{name: v for name, v in os.environ.items() if not name.startswith("DM_")},
             "DM_DATA_DIR": str(self.folder),
@@ -38,6 +38,7 @@ class Place:
             "DM_CLICKHOUSE_READ_ONLY_URL": f"http://127.0.0.1:{read_only}",
             "DM_PORT": str(gateway),
             "DM_SANDBOX_PORT": str(sandbox),
+            "DM_DASHBOARD_PORT": str(dashboard),
             "COLUMNS": "160",
         }
 
@@ -45,7 +46,7 @@ class Place:
     def ports(self) -> list[int]:
         names = (
             "DM_KAFKA", "DM_CLICKHOUSE_URL", "DM_CLICKHOUSE_READ_ONLY_URL", "DM_PORT",
-            "DM_SANDBOX_PORT",
+            "DM_SANDBOX_PORT", "DM_DASHBOARD_PORT",
         )  # fmt: skip
         return [int(self.environment[name].rpartition(":")[2]) for name in names]
 

@@ -234,8 +234,8 @@ CHARTS = (
         "profiles",
         "messages_received",
         """
-        SELECT profile_id, sum(received_count) + sum(sent_count) AS messages
-        FROM messages_daily GROUP BY profile_id ORDER BY messages DESC, profile_id LIMIT 1000
+        SELECT profile_id, received_count + sent_count AS messages
+        FROM profiles ORDER BY messages DESC, profile_id LIMIT 1000
         """,
     ),
 )
