@@ -1,6 +1,7 @@
 """The whole pipeline as real processes, for tests: start, kill, wait, read, stop."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -36,16 +37,24 @@ class Running:
     def start(self, name: str, *module: str) -> None:
         """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready.
 
-        `module`: what to run in its place, with arguments.
+        `history.2` is a second history worker. `module`: what to run in its place, with arguments.
         """
+        self.launch(name, *module)
+        self.wait_until_ready(name)
+
+    def launch(self, name: str, *module: str) -> None:
+        """The same without waiting: several then get ready side by side."""
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
-        command = ["gateway"] if name == "gateway" else ["worker", name]
+        command = ["gateway"] if name == "gateway" else ["worker", name.partition(".")[0]]
         self.children[name] = processes.start(
             [sys.executable, "-m", *(module or ("streams.cli", *command))],
             log_file=self.folder / f"{name}.log",
             environment={**self.environment(), "DM_READY_FILE": str(ready)},
         )
+
+    def wait_until_ready(self, name: str) -> None:
+        ready = self.folder / f"{name}.ready"
         if name == "gateway":
             self.wait(lambda: processes.is_listening(self.settings.port), 20, name)
         else:
@@ -71,6 +80,13 @@ class Running:
         child = self.children.pop(name)
         child.kill()
         child.wait()
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP: it is silent, and does not know it."""
+        self.children[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.children[name].send_signal(signal.SIGCONT)
 
     def stop(self) -> dict[str, int]:
         """Stops all; the exit status by name."""
