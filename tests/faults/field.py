@@ -31,6 +31,7 @@ from streams.checker.history import HISTORY, Attempt, History, Request
 from streams.checker.recorder import Recorder
 from streams.conversation.outcomes import outcome_of
 from streams.local import processes
+from streams.local.catching_up import look
 from streams.log_positions import committed, log_ends
 from streams.settings import Settings
 from streams.simulator.client import Sending, send
@@ -65,6 +66,10 @@ class Field:
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def deliveries(self, webhooks: int, **more: Any) -> list[Delivery]:
         """Of people who write now; each call another day of the same people."""
@@ -133,11 +138,11 @@ class Field:
     def drain(self, seconds: float = 60.0) -> None:
         """No more faults: until everything is read, archived, sent, and told."""
         self.box.clear_faults()
-        self.running.wait(self._all_ended, seconds, "an end of every command")
+        self.running.wait(self.all_ended, seconds, "an end of every command")
         self.running.wait(lambda: not self.box.get("stats")["busy"], 30, "people who are done")
         self.running.settled(3 * seconds)
 
-    def _all_ended(self) -> bool:
+    def all_ended(self) -> bool:
         told: dict[tuple[str, str], list[Event]] = {key: [] for key in self.sends}
         for event in list(self.log.seen):
             command_id = getattr(event.data, "command_id", None)
@@ -155,6 +160,11 @@ class Field:
             return all(there[place] >= end for place, end in ends.items())
 
         self.running.wait(done, seconds, "the archive's reader at the end of the log")
+
+    def folded(self, seconds: float = 40.0) -> None:
+        """Without an archive: until the conversations worker has read all that there is."""
+        settings = self.running.settings
+        self.running.wait(lambda: not asyncio.run(look(settings)).unread, seconds, "all is read")
 
     def history(self) -> History:
         attempts = [
