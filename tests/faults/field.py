@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from schemas import commands
@@ -63,6 +64,8 @@ class Field:
     chance: random.Random = field(init=False)
     _feeder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     _days: int = 0
+    _told: dict[tuple[str, str], list[Event]] = field(default_factory=dict)
+    _looked_at: int = 0
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -110,8 +113,8 @@ class Field:
         return self._feeder.submit(self.feed, self.deliveries(webhooks, **more), rate)
 
     def answer(self, count: int) -> None:
-        """Asks for so many sends, into conversations that the log knows."""
-        known = [event for event in list(self.log.seen) if _can_be_answered(event)]
+        """Asks for so many sends, into conversations that the log knows: late ones, most often."""
+        known = [event for event in self.log.seen[-2000:] if _can_be_answered(event)]
         if not known:
             return
         made = [
@@ -124,8 +127,20 @@ class Field:
             )
             for event in self.chance.choices(known, k=count)
         ]
-        self.log.write(*made)
+        self.write(*made)
         self.sends += [(one.profileid, one.command_id) for one in made]
+
+    def write(self, *wanted: commands.AnyCommand) -> None:
+        """Until they are durable: again under the same ids, as a caller does who got no answer."""
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                self.log.write(*wanted)
+            except KafkaError:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+            else:
+                return
 
     def wait_for_people(self, count: int = 20) -> None:
         """Until so many messages are in the log: then somebody can be answered."""
@@ -143,12 +158,18 @@ class Field:
         self.running.settled(3 * seconds)
 
     def all_ended(self) -> bool:
-        told: dict[tuple[str, str], list[Event]] = {key: [] for key in self.sends}
-        for event in list(self.log.seen):
+        """Whether each send that was asked for here has an outcome by now."""
+        seen = self.log.seen
+        while self._looked_at < len(seen):
+            event = seen[self._looked_at]
+            self._looked_at += 1
             command_id = getattr(event.data, "command_id", None)
-            if command_id is not None and (event.profileid, command_id) in told:
-                told[event.profileid, command_id].append(event)
-        return all(outcome_of(one).status not in {"none", "accepted"} for one in told.values())
+            if command_id is not None:
+                self._told.setdefault((event.profileid, command_id), []).append(event)
+        return all(
+            outcome_of(self._told.get(send, ())).status not in {"none", "accepted"}
+            for send in self.sends
+        )
 
     def archived(self, seconds: float = 40.0) -> None:
         """For a history worker alone: until it has committed all that there is."""

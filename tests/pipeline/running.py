@@ -33,6 +33,9 @@ class Running:
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     more: dict[str, str] = field(default_factory=dict)
     """Environment of this pipeline, over all else."""
+    revives: bool = False
+    """Whoever ends is started again, as a supervisor does. Else it fails the test."""
+    revived: list[str] = field(default_factory=list)
 
     def start(self, name: str, *module: str) -> None:
         """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready.
@@ -97,10 +100,18 @@ class Running:
         # Thrice: other work may have the machine, and what stands still does so after a minute too.
         deadline = time.monotonic() + 3 * seconds
         while not done():
-            for name, child in self.children.items():
-                assert child.poll() is None, f"{name} ended: {self.log(name)}"
+            self.look_after()
             assert time.monotonic() < deadline, f"{what}: not within {seconds} s; {self.logs()}"
             time.sleep(0.05)
+
+    def look_after(self) -> None:
+        """Of the main thread only: a child ends with the thread that started it."""
+        for name, child in list(self.children.items()):
+            if child.poll() is None:
+                continue
+            assert self.revives, f"{name} ended: {self.log(name)}"
+            self.revived.append(f"{name} ({child.returncode})")
+            self.launch(name)
 
     def log(self, name: str) -> str:
         file = self.folder / f"{name}.log"
@@ -120,7 +131,6 @@ class Running:
         """
         deadline = time.monotonic() + seconds
         while not (behind := asyncio.run(look(self.settings))).caught_up:
-            for name, child in self.children.items():
-                assert child.poll() is None, f"{name} ended: {self.log(name)}"
+            self.look_after()
             assert time.monotonic() < deadline, f"still {behind}; {self.logs()}"
             time.sleep(0.3)
