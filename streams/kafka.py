@@ -112,7 +112,7 @@ async def ensure_topics(settings: Settings, topics: tuple[Topic, ...] = TOPICS) 
                 name=settings.topic(topic.name),
                 num_partitions=settings.partitions,
                 replication_factor=settings.replication,
-                topic_configs=topic.config,
+                topic_configs={**durable(settings), **topic.config},
             )
             for topic in missing
         ]
@@ -124,6 +124,11 @@ async def ensure_topics(settings: Settings, topics: tuple[Topic, ...] = TOPICS) 
         return [topic.name for topic in missing]
     finally:
         await admin.close()
+
+
+def durable(settings: Settings) -> dict[str, str]:
+    """Settings of every topic that we make: an acknowledged record outlives one broker."""
+    return {"min.insync.replicas": str(settings.insync)}
 
 
 async def log_id(settings: Settings) -> str:

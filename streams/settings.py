@@ -46,6 +46,14 @@ class Settings(BaseSettings):
     partitions: int = Field(default=8, ge=1)
     """Of every topic keyed by profile. Can't be lowered later."""
     replication: int = Field(default=1, ge=1)
+    min_insync: int | None = Field(default=None, ge=1)
+    """How many replicas must have a record before it is acknowledged: of every topic that we make,
+    the workers' changelogs too. None: 2 with DM_REPLICATION of 3 or more, else 1."""
+    local_kafka: Literal["embedded", "apache"] = "embedded"
+    """What `dmstream up` starts at DM_KAFKA: the embedded broker, which forgets at exit, or Apache
+    Kafka, which keeps its log in the data folder and needs Java."""
+    apache_kafka_version: str = Field(default="4.4.0", pattern=r"^\d+\.\d+\.\d+$")
+    """Of that Apache Kafka; fetched by Maven once. Its data can't go back to an older one."""
     embedded: bool = False
     """The broker is the embedded one: short session timeouts, no idempotent producer."""
     kafka_session_seconds: float | None = Field(default=None, ge=2)
@@ -156,6 +164,11 @@ class Settings(BaseSettings):
 
     ready_file: Path | None = None
     """A worker writes this file once it owns its partitions and its state is recovered."""
+
+    @property
+    def insync(self) -> int:
+        """Two of three survive one that dies, and take writes without it."""
+        return self.min_insync or (2 if self.replication > 2 else 1)  # noqa: PLR2004 - see above
 
     def topic(self, name: str) -> str:
         return self.topic_prefix + name

@@ -15,8 +15,9 @@ from hypothesis import settings as hypothesis_settings
 
 from sinks import clickhouse, migrate
 from streams.local import processes
-from streams.local.broker import start_broker
 from streams.settings import Settings
+from tests import engines
+from tests.engines import Broker
 
 # What a random search finds is for a developer to see at once, not for a build to trip over: in CI
 # each property runs the same examples every time.
@@ -24,34 +25,31 @@ hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("developer", deadline=None)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
-TEST_KAFKA = os.environ.get("DM_TEST_KAFKA", "")
-"""`host:port` of a real broker to run the pipeline tests on. Topics get names of their own."""
+
+def pytest_report_header() -> str:
+    return engines.told()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test on a broker runs once for each engine; its name says on which."""
+    if "broker" in metafunc.fixturenames:
+        strongest = metafunc.definition.get_closest_marker("kafka") is not None
+        chosen = engines.engines(strongest=strongest)
+        metafunc.parametrize("broker", chosen, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an embedded broker, or of the Apache Kafka that DM_TEST_KAFKA names."""
-    if TEST_KAFKA:
-        yield TEST_KAFKA
-        return
-    port = processes.free_port()
-    child = start_broker(port, log_file=tmp_path_factory.mktemp("broker") / "broker.log")
-    yield f"127.0.0.1:{port}"
-    processes.stop(child)
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Broker]:
+    with engines.running(request.param, tmp_path_factory.mktemp("broker")) as found:
+        yield found
 
 
 @pytest.fixture
-def settings(broker: str, tmp_path: Path) -> Settings:
+def settings(broker: Broker, tmp_path: Path) -> Settings:
     """Settings for one test: the shared broker, topics and groups of its own."""
-    return Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=not TEST_KAFKA,
-        kafka_session_seconds=6 if TEST_KAFKA else None,
-        partitions=4,
-        topic_prefix=f"t{uuid.uuid4().hex[:8]}.",
-        data_dir=tmp_path,
-    )
+    return broker.settings(tmp_path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import faust
 from faust.types import TP
 
+from streams import kafka
 from streams.agents.batches import BatchSchema
 from streams.agents.outbox import Outbox
+from streams.settings import Settings
 
 Change = tuple[bytes, bytes | None]
 """Key and value; no value where the key is gone."""
@@ -83,14 +85,15 @@ class _Table(faust.Table[Any, Any]):
 class StateTable:
     """Bytes to bytes. Keys belong to the partition of the record that changed them."""
 
-    def __init__(self, app: faust.App, name: str, *, partitions: int) -> None:
+    def __init__(self, app: faust.App, name: str, settings: Settings) -> None:
         self._parts = Parts()
         table = _Table(
             app,
             name=name,
             key_type=bytes,
             value_type=bytes,
-            partitions=partitions,
+            partitions=settings.partitions,
+            extra_topic_configs=kafka.durable(settings),
             schema=BatchSchema(),
             # Batches, not records; at 1 Faust keeps the changelog's partitions running afterwards.
             recovery_buffer_size=2,

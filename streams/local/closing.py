@@ -21,7 +21,7 @@ _LOOK_SECONDS = 1.0
 _STAGES: tuple[tuple[tuple[str, ...], float], ...] = (
     (tuple(services.worker_name(name) for name in services.WORKERS), 2.0),
     ((services.CLICKHOUSE, services.SANDBOX), 1.0),
-    ((services.BROKER,), 0.5),
+    ((services.BROKER,), 1.5),
 )
 """Who stops together, in the order of the data, and the seconds that each stage is sure of."""
 

@@ -16,9 +16,9 @@ def copy_file(settings: Settings) -> Path:
 
 
 async def put_back(settings: Settings) -> None:
-    """Writes the subscriptions of the last start to the topic."""
+    """Writes the subscriptions of the last start to a new topic."""
     file = copy_file(settings)
-    if not settings.embedded or not file.exists():
+    if not file.exists():
         return
     found = [HookRecord.model_validate(value) for value in orjson.loads(file.read_bytes())]
     await kafka.write(

@@ -33,13 +33,14 @@ def write_copy(file: Path, records: Iterable[Model]) -> None:
     beside.replace(file)
 
 
-async def put_back(settings: Settings) -> str:
-    """The keys of the last start, and this machine's own; returns that one."""
-    known = _copied(settings) if settings.embedded else await keys.read_keys(settings)
+async def put_back(settings: Settings, *, from_copy: bool) -> str:
+    """The keys of the last start, and this machine's own; returns that one. `from_copy`: the topic
+    is new."""
+    known = _copied(settings) if from_copy else await keys.read_keys(settings)
     made, record = keys.make_key(scopes=("send", "read", "admin"), name=_OWN, at=datetime.now(UTC))
     own = api_key(settings, made)
     new = [] if keys.key_id_of(own) in known else [keys.record_of(own, record)]
-    await keys.write_keys(settings, [*(known.values() if settings.embedded else ()), *new])
+    await keys.write_keys(settings, [*(known.values() if from_copy else ()), *new])
     return own
 
 

@@ -12,6 +12,8 @@ class Pipeline:
     settings: Settings
     """As the children get them: with secrets, and with `embedded` told."""
     screen: Screen
+    apache: bool = False
+    """Apache Kafka is started here: its log is the data folder's own, and stays."""
     supervisor: Supervisor = field(init=False)
     serving: bool = False
     """Everything asked for is done; from now on a stop is the ordinary end."""

@@ -5,6 +5,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from streams.local import processes
@@ -34,14 +35,30 @@ class Port:
 
 
 def kafka_port(settings: Settings) -> Port:
-    """Where the embedded broker is to listen. Raises PreflightError."""
+    """Where the broker that is started is to listen. Raises PreflightError."""
     host, _, port = settings.kafka.rpartition(":")
     if host not in _LOOPBACK or not port.isdigit():
         raise PreflightError(
-            f"DM_KAFKA is {settings.kafka}, and the embedded broker listens on this machine only: "
+            f"DM_KAFKA is {settings.kafka}, and what is started here listens on this machine only: "
             "add --own-kafka to use that broker, or name a port of 127.0.0.1"
         )
-    return Port(int(port), "127.0.0.1", "the embedded broker", "DM_KAFKA")
+    return Port(int(port), "127.0.0.1", "the broker", "DM_KAFKA")
+
+
+def kafka_folder(settings: Settings) -> Path:
+    """Of the Apache Kafka that `up` starts."""
+    return settings.data_dir / "kafka"
+
+
+def check_nothing_is_kept(settings: Settings) -> None:
+    """Raises PreflightError where Apache Kafka's log is in the data folder: events that come to the
+    embedded broker instead would be missing in it for ever."""
+    folder = kafka_folder(settings)
+    if folder.exists():
+        raise PreflightError(
+            f"{folder} holds the log of Apache Kafka: start with --kafka apache "
+            "(DM_LOCAL_KAFKA=apache), or move that folder away; the archive then restores the log"
+        )
 
 
 def clickhouse_ports(settings: Settings) -> tuple[Port, Port]:

@@ -28,10 +28,10 @@ class Screen:
         self.console.print(f"  [yellow]![/yellow] {sentence}", soft_wrap=True, markup=True)
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """A moving line on a terminal, nothing elsewhere."""
-        with self.console.status(what):
-            yield
+    def waiting(self, what: str) -> Iterator[Callable[[str], None]]:
+        """A moving line on a terminal, nothing elsewhere. Gives what says something else there."""
+        with self.console.status(what) as status:
+            yield status.update
 
     @contextmanager
     def progress(self, name: str) -> Iterator[Callable[[int, int], None]]:

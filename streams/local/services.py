@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from streams.local import processes
+from streams.local.apache_kafka.node import Node, brokers
 from streams.local.broker import broker_arguments
 from streams.local.environment import as_environment
 from streams.local.preflight import Port
@@ -16,6 +17,7 @@ from streams.local.supervisor import Service
 from streams.sandbox.config import PATHS
 from streams.settings import Settings
 
+_SESSION_SECONDS = 10.0
 BROKER = "broker"
 CLICKHOUSE = "ClickHouse"
 GATEWAY = "gateway"
@@ -33,6 +35,28 @@ def broker(settings: Settings, port: Port) -> Service:
         restarts=False,
         ready_within_seconds=10,
     )
+
+
+def apache_kafka(settings: Settings, node: Node) -> Service:
+    async def answers() -> bool:
+        return node.number in await brokers(node.address)
+
+    return Service(
+        name=BROKER,
+        arguments=node.arguments(),
+        log_file=settings.log_dir / "broker.log",
+        is_ready=answers,
+        address=f"{settings.kafka}, Apache Kafka {node.version}",
+        # After a kill it looks through its log first.
+        ready_within_seconds=300,
+    )
+
+
+def on_apache_kafka(settings: Settings) -> Settings:
+    """What a broker of one's own takes a minute for is quicker on one machine: a worker that fell
+    gets its partitions back when its session has run out."""
+    session = settings.kafka_session_seconds or _SESSION_SECONDS
+    return settings.model_copy(update={"kafka_session_seconds": session})
 
 
 def clickhouse(settings: Settings, port: Port, read_only: Port) -> Service:

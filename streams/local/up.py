@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from streams.local import closing, feeding, lock, logs, preflight, report, services, starting
 from streams.local.credentials import with_secrets
@@ -20,10 +20,20 @@ class Options:
     leave: bool = False
     """Stop after the table."""
     own_kafka: bool = False
+    kafka: Literal["embedded", "apache"] = "embedded"
+    """What is started, where none is brought."""
     own_clickhouse: bool = False
     sandbox: bool | None = None
     """Sends go to a stand-in for the platforms; False: they leave this machine, with the
     credentials of the settings. None: what `in_sandbox` says."""
+
+    @property
+    def embedded(self) -> bool:
+        return not self.own_kafka and self.kafka == "embedded"
+
+    @property
+    def apache(self) -> bool:
+        return not self.own_kafka and self.kafka == "apache"
 
     @property
     def in_sandbox(self) -> bool:
@@ -50,6 +60,8 @@ def up(settings: Settings, options: Options, screen: Screen) -> int:
     preflight.check_wheels()
     with lock.hold(settings.data_dir):
         preflight.check_ports(_ports(settings, options))
+        if options.embedded:
+            preflight.check_nothing_is_kept(settings)
         logs.set_aside_large(settings.log_dir)
         return asyncio.run(_run(settings, options, screen))
 
@@ -66,9 +78,10 @@ def _ports(settings: Settings, options: Options) -> list[preflight.Port]:
 
 
 async def _run(settings: Settings, options: Options, screen: Screen) -> int:
-    own = with_secrets(settings.model_copy(update={"embedded": not options.own_kafka}))
+    own = with_secrets(settings.model_copy(update={"embedded": options.embedded}))
+    own = services.on_apache_kafka(own) if options.apache else own
     own = services.in_the_sandbox(own) if options.in_sandbox else own
-    pipeline = Pipeline(own, screen)
+    pipeline = Pipeline(own, screen, apache=options.apache)
     with stop_on_signal(kill=pipeline.supervisor.kill, tell=screen.note) as asked:
         try:
             await _unless(asked, pipeline.supervisor.beside(_work(pipeline, options)))

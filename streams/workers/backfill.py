@@ -92,7 +92,7 @@ def add_backfill(
     clock: Callable[[], datetime],
 ) -> Backfills:
     """Stop what comes back before its clients."""
-    table = StateTable(app, "backfills", partitions=settings.partitions)
+    table = StateTable(app, "backfills", settings)
 
     def make_backfiller() -> Backfiller:
         return Backfiller(

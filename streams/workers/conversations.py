@@ -54,7 +54,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
             settings, rules, outbox, log, _now, position=position, catch_up_to=end
         )
 
-    table = StateTable(app, "state", partitions=settings.partitions)
+    table = StateTable(app, "state", settings)
     normaliser = Normaliser(
         settings, directory, Outbox(producer, partitions=settings.partitions), log, _now
     )

@@ -59,7 +59,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 
     topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED, BACKFILLS))
     app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
-    table = StateTable(app, TABLE, partitions=settings.partitions)
+    table = StateTable(app, TABLE, settings)
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 
     def outbox() -> Outbox:

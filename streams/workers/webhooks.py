@@ -59,7 +59,7 @@ async def webhooks_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     outbox = Outbox(producer, partitions=settings.partitions)
     hooks = Hooks(
         settings=settings,
-        table=StateTable(app, TABLE, partitions=settings.partitions),
+        table=StateTable(app, TABLE, settings),
         outbox=outbox,
         outcomes=HookOutcomes(settings, outbox, log, _now),
         log=log,

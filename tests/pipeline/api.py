@@ -17,8 +17,8 @@ import httpx
 from streams.gateway.signatures import sign_meta
 from streams.keys import make_key, write_keys
 from streams.local import processes
-from streams.settings import Settings
-from tests.conftest import TEST_KAFKA, ClickHouse
+from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.sandbox import SECRETS, digits
 from tests.pipeline.talking import Talk, talking
 
@@ -170,15 +170,10 @@ def _lets_in(address: str, key: str) -> bool:
 
 
 @contextmanager
-def serving(broker: str, clickhouse: ClickHouse, folder: Path, **more: str) -> Iterator[Api]:
+def serving(broker: Broker, clickhouse: ClickHouse, folder: Path, **more: str) -> Iterator[Api]:
     """All workers, the gateway, and the sandbox in the platforms' place."""
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=not TEST_KAFKA,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
+    settings = broker.settings(
+        folder,
         clickhouse_url=clickhouse.url,
         clickhouse_database=clickhouse.migrated(),
     )

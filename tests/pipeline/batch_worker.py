@@ -32,7 +32,7 @@ async def noting_app(stack: AsyncExitStack) -> faust.App:
     await producer.start()
     stack.push_async_callback(producer.stop)
     outbox = Outbox(producer, partitions=settings.partitions)
-    table = StateTable(app, "newest", partitions=settings.partitions)
+    table = StateTable(app, "newest", settings)
     chance = random.Random(seed)
     notes = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

@@ -11,8 +11,8 @@ import pytest
 
 from schemas import events
 from schemas.base import Platform, Provider
-from streams.settings import Settings
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, talking
 
@@ -23,14 +23,9 @@ DAY = 86_400.0
 
 
 @contextmanager
-def linking(broker: str, clickhouse: ClickHouse, folder: Path) -> Iterator[Talk]:
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
+def linking(broker: Broker, clickhouse: ClickHouse, folder: Path) -> Iterator[Talk]:
+    settings = broker.settings(
+        folder,
         clickhouse_url=clickhouse.url,
         clickhouse_database=clickhouse.migrated(),
     )

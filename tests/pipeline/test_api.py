@@ -21,6 +21,7 @@ from streams.api import states
 from streams.conversation.can_reply import can_reply
 from streams.inspecting import inspect
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.api import Api, Client, Shop, serving
 from tests.pipeline.sandbox import digits
 
@@ -31,7 +32,7 @@ WEEK = 7 * 24 * 3600
 
 @pytest.fixture(scope="module")
 def api(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     with serving(broker, embedded_clickhouse, tmp_path_factory.mktemp("api")) as found:
         yield found

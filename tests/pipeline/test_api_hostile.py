@@ -20,6 +20,7 @@ from streams.api.bounds import LARGEST_BODY_BYTES
 from streams.keys import read_keys, revoked, write_keys
 from streams.log_positions import log_ends
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.api import Api, Client, serving
 from tests.pipeline.sandbox import digits
 
@@ -63,7 +64,7 @@ PRIVATE = (
 
 @pytest.fixture(scope="module")
 def api(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("hostile")
     with serving(broker, embedded_clickhouse, folder, api_rate_max="1000000") as found:

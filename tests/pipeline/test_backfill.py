@@ -7,6 +7,7 @@ import pytest
 from schemas import events
 from schemas.data import AutoResponseConfigured
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.linking import DAY, INSTAGRAM, MESSENGER, Way, X, every_way, linkable, linking
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Talk
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     with linking(broker, embedded_clickhouse, tmp_path_factory.mktemp("backfill")) as found:
         yield found

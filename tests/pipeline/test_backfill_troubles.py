@@ -12,6 +12,7 @@ import pytest
 
 from schemas import events
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.linking import (
     DAY,
     INSTAGRAM,
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     with linking(broker, embedded_clickhouse, tmp_path_factory.mktemp("troubles")) as found:
         yield found

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.settings import Settings
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.talking import Talk, talking
 
 pytestmark = pytest.mark.pipeline
@@ -17,16 +17,11 @@ TEXT = "I live in Rose Street 7"
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("erase")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
+    settings = broker.settings(
+        folder,
         clickhouse_url=embedded_clickhouse.url,
         clickhouse_database=embedded_clickhouse.migrated(),
     )

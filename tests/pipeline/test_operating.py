@@ -13,7 +13,7 @@ from streams.cli.inspect import inspect_command
 from streams.cli.key import key_app
 from streams.cli.profile import profile_app
 from streams.cli.send import send_command
-from streams.settings import Settings
+from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, talking
 
@@ -28,15 +28,10 @@ APP.add_typer(key_app, name="key")
 
 
 @pytest.fixture(scope="module")
-def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
+def talk(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("operating")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
+    settings = broker.settings(
+        folder,
     )
     with talking(settings, folder, "conversations", "delivery") as found:
         yield found

@@ -16,12 +16,12 @@ from streams import kafka, rebuilding
 from streams.agents.outbox import Outbox
 from streams.log_positions import STATE_CHANGELOG
 from streams.rebuilding import Fold, Rebuilt, compare
-from streams.settings import Settings
 from streams.simulator.client import Sending, send
 from streams.simulator.sign import Secrets
 from streams.simulator.simulation import Parameters, simulate
 from streams.state_differences import differences
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline import sandbox as boxes
 from tests.pipeline.talking import Account, Talk, talking
 
@@ -33,17 +33,12 @@ WEBHOOKS = 1200
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     """A pipeline that has seen a simulated day, sends of every fate, and an erasure."""
     folder = tmp_path_factory.mktemp("rebuild")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
+    settings = broker.settings(
+        folder,
         clickhouse_url=embedded_clickhouse.url,
         clickhouse_database=embedded_clickhouse.migrated(),
     )

@@ -11,8 +11,8 @@ import pytest
 from schemas import events
 from schemas.base import Platform, Provider, to_milliseconds
 from schemas.data import AutoResponseConfigured, LimitChanged
-from streams.settings import Settings
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, talking
 
@@ -21,16 +21,11 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("sends")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
+    settings = broker.settings(
+        folder,
         clickhouse_url=embedded_clickhouse.url,
         clickhouse_database=embedded_clickhouse.migrated(),
     )

@@ -11,7 +11,7 @@ import pytest
 from schemas import events
 from schemas.data import AutoResponseConfigured
 from streams.conversation.outcomes import outcome_of
-from streams.settings import Settings
+from tests.engines import Broker
 from tests.pipeline.talking import Account, Talk, talking
 
 pytestmark = pytest.mark.pipeline
@@ -37,15 +37,10 @@ FAULTS = (
 
 
 @pytest.fixture(scope="module")
-def talk(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
+def talk(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("kills")
-    settings = Settings(
-        _env_file=None,
-        kafka=broker,
-        embedded=True,
-        partitions=4,
-        topic_prefix=f"{folder.name}.",
-        data_dir=folder,
+    settings = broker.settings(
+        folder,
     )
     with talking(settings, folder, "conversations", "delivery") as found:
         yield found

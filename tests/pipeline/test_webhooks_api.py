@@ -15,6 +15,7 @@ import pytest
 
 from streams.keys import key_id_of, read_keys, revoked, write_keys
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.api import Api, Shop, serving
 from tests.pipeline.subscribers import receiving
 
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.pipeline]
 
 @pytest.fixture(scope="module")
 def api(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("hooks")
     more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}
