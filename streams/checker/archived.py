@@ -63,6 +63,12 @@ def _read(client: Client, settings: Settings, log: str) -> Archive:
                 f"SELECT profile_id, event_id FROM {database}.events FINAL"
             )
         ],
+        stored_events={
+            (profile, event_id): count
+            for profile, event_id, count in rows_of(
+                f"SELECT profile_id, event_id, count() FROM {database}.events GROUP BY ALL"
+            )
+        },
         conversations={
             (profile, conversation): ConversationCounts(count, received, sent)
             for profile, conversation, count, received, sent in rows_of(

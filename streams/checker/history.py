@@ -96,6 +96,8 @@ class Archive:
     records: Sequence[ArchivedRecord] = ()
     events: Sequence[tuple[str, str]] = ()
     """(profile, event id) of each row of `events`, as a reader sees them."""
+    stored_events: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By the same, how many rows lie there."""
     conversations: Mapping[tuple[str, str], ConversationCounts] = field(default_factory=dict)
     """By profile and conversation."""
     daily_messages: Mapping[str, int] = field(default_factory=dict)

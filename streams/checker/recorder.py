@@ -77,8 +77,10 @@ class Recorder:
         attempts: Sequence[Attempt] | None = None,
         single_writer: bool = False,
         archive: bool = True,
+        folded: bool = True,
     ) -> History:
-        """`archive`: whether there is one. Raises KafkaError, TimeoutError, ArchiveAwayError."""
+        """`archive`, `folded`: whether there is an archive, and a worker that folds a state.
+        Raises KafkaError, TimeoutError, ArchiveAwayError."""
         found = await self._read_log()
         changelog = found.pop(STATE_CHANGELOG, [])
         changes = [(record.key or b"", record.value) for record in changelog]
@@ -98,7 +100,7 @@ class Recorder:
                 if archive
                 else None
             ),
-            state=state,
+            state=state if folded else None,
             state_changes=changes,
             commits=tuple(self.commits),
             attempts=attempts,

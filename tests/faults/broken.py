@@ -24,7 +24,7 @@ from streams.cli.worker import WorkerName, worker_command
 
 def auto_acked_take() -> WorkerName:
     """`stream.take(n)` in the place of `noack()`: Faust acknowledges what it hands out."""
-    Stream.noack = _Taking  # type: ignore[method-assign,assignment]
+    Stream.noack = lambda stream: _Taking(stream)  # type: ignore[method-assign,assignment] # noqa: PLW0108 - a class would not get the stream
     history._acknowledge = lambda *_: _nothing  # type: ignore[attr-defined]
     return WorkerName.HISTORY
 

@@ -61,6 +61,8 @@ class Field:
     """Profile and id of each command that was written here."""
     single_writer: bool = False
     has_archive: bool = True
+    folds: bool = True
+    """Whether a conversations worker is there."""
     chance: random.Random = field(init=False)
     _feeder: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     _days: int = 0
@@ -197,6 +199,7 @@ class Field:
                 attempts=attempts,
                 single_writer=self.single_writer,
                 archive=self.has_archive,
+                folded=self.folds,
             )
         )
 

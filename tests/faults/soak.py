@@ -27,8 +27,8 @@ from streams.checker.findings import Finding
 from streams.local import processes
 from streams.local.broker import start_broker
 from streams.settings import Settings
+from tests.faults.clickhouse_engine import DATABASE, Engine, engine
 from tests.faults.clickhouse_proxy import Door, door_to
-from tests.faults.engines import DATABASE, Engine, engine
 from tests.faults.field import ALL, Field, under_fire
 
 Say = Callable[[str], None]

@@ -141,6 +141,16 @@ def test_a_record_stored_twice_is_one_only_where_one_worker_wrote() -> None:
     assert not check(replace(told, single_writer=False))
 
 
+def test_an_event_stored_more_often_than_it_was_told_is_one_where_one_worker_wrote() -> None:
+    history = ordinary().history()
+    assert history.archive is not None
+    once = dict.fromkeys(history.archive.events, 1)
+    assert not check(archive(history, stored_events=once))
+    told = archive(history, stored_events={**once, history.archive.events[0]: 2})
+    assert only(told).invariant == "duplicate"
+    assert not check(replace(told, single_writer=False))
+
+
 def test_an_event_that_a_reader_sees_twice_is_a_duplicate() -> None:
     history = ordinary().history()
     assert history.archive is not None
