@@ -1,6 +1,7 @@
 """State, log and archive say the same."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from schemas.events import ConversationActivated, MessageReceived, MessageSent
 from streams.agents.working_set import WorkingSet
@@ -33,24 +34,45 @@ def _folded(reading: Reading) -> dict[bytes, bytes]:
 
 
 def _conversations(reading: Reading, archive: Archive) -> Iterator[Finding]:
-    messages: dict[tuple[str, str], set[str]] = {}
-    received: dict[tuple[str, str], int] = {}
-    sent: dict[tuple[str, str], int] = {}
+    told = _messages(reading)
+    for key in sorted({*told, *archive.conversations}):
+        messages, found = told.get(key, _NOTHING), archive.conversations.get(key, _NONE)
+        if len(messages.ids) != found.messages:
+            what = f"{key[1]}: the log has {len(messages.ids)} messages, the archive {found[0]}"
+            yield Finding("counts", what, key[0])
+        for name, times, at in (
+            ("last_received_at", messages.received, found.last_received_at),
+            ("last_sent_at", messages.sent, found.last_sent_at),
+        ):
+            low = max((min(of_one) for of_one in times.values()), default=None)
+            high = max((max(of_one) for of_one in times.values()), default=None)
+            if (at is None) != (high is None) or not (low or 0) <= (at or 0) <= (high or 0):
+                what = f"{name} of {key[1]}: the log comes to {high}, the archive says {at}"
+                yield Finding("counts", what, key[0])
+
+
+class _Messages(NamedTuple):
+    """Of one conversation. By message, the times that were told of it: our own send is told by the
+    platform's answer and by its echo, some milliseconds apart, and the archive keeps one of them.
+    """
+
+    received: dict[str, list[int]]
+    sent: dict[str, list[int]]
+
+    @property
+    def ids(self) -> set[str]:
+        return {*self.received, *self.sent}
+
+
+def _messages(reading: Reading) -> dict[tuple[str, str], _Messages]:
+    found: dict[tuple[str, str], _Messages] = {}
     for _, event in reading.events:
         if isinstance(event, MessageReceived | MessageSent) and event.subject is not None:
             key = (event.profileid, event.subject)
-            messages.setdefault(key, set()).add(event.data.message_id)
-            times = received if isinstance(event, MessageReceived) else sent
-            times[key] = max(times.get(key, 0), to_ms(event.time))
-    for key in sorted({*messages, *archive.conversations}):
-        meant = ConversationCounts(
-            len(messages.get(key, ())), received.get(key), sent.get(key)
-        )  # fmt: skip
-        found = archive.conversations.get(key, _NONE)
-        for name, one, two in zip(meant._fields, meant, found, strict=True):
-            if one != two:
-                what = f"{name} of {key[1]}: the log comes to {one}, the archive says {two}"
-                yield Finding("counts", what, key[0])
+            messages = found.setdefault(key, _Messages({}, {}))
+            times = messages.received if isinstance(event, MessageReceived) else messages.sent
+            times.setdefault(event.data.message_id, []).append(to_ms(event.time))
+    return found
 
 
 def _active(reading: Reading, archive: Archive) -> Iterator[Finding]:
@@ -67,3 +89,4 @@ def _active(reading: Reading, archive: Archive) -> Iterator[Finding]:
 
 
 _NONE = ConversationCounts(0, None, None)
+_NOTHING = _Messages({}, {})

@@ -250,6 +250,19 @@ def test_an_archive_that_counts_otherwise_is_wrong(told: ConversationCounts) -> 
     assert only(archive(history, conversations=wrong)).invariant == "counts"
 
 
+def test_a_send_that_is_told_twice_may_have_either_time_and_no_other() -> None:
+    story = ordinary()
+    told = events.parse_event(story.log[EVENTS][-1].value or b"")
+    later = told.time + timedelta(milliseconds=60)
+    story.event(told.model_copy(update={"time": later}))
+    history = story.history()
+    assert history.archive is not None
+    right = history.archive.conversations[PAGE, CONVERSATION]
+    for at, wrong in ((told.time, False), (later, False), (later + timedelta(hours=1), True)):
+        counts = {(PAGE, CONVERSATION): right._replace(last_sent_at=ms(at))}
+        assert bool(check(archive(history, conversations=counts))) is wrong
+
+
 def test_an_archive_that_has_conversations_nobody_told_of_is_wrong() -> None:
     history = ordinary().history()
     assert history.archive is not None
