@@ -1,6 +1,7 @@
 """The whole pipeline as real processes, for tests: start, kill, wait, read, stop."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -34,15 +35,23 @@ class Running:
     """By name, the port of a process's metrics and health; none where it is not here."""
     more: dict[str, str] = field(default_factory=dict)
     """Environment of this pipeline, over all else."""
+    revives: bool = False
+    """Whoever ends is started again, as a supervisor does. Else it fails the test."""
+    revived: list[str] = field(default_factory=list)
 
     def start(self, name: str, *module: str) -> None:
         """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready.
 
-        `module`: what to run in its place, with arguments.
+        `history.2` is a second history worker. `module`: what to run in its place, with arguments.
         """
+        self.launch(name, *module)
+        self.wait_until_ready(name)
+
+    def launch(self, name: str, *module: str) -> None:
+        """The same without waiting: several then get ready side by side."""
         ready = self.folder / f"{name}.ready"
         ready.unlink(missing_ok=True)
-        command = ["gateway"] if name == "gateway" else ["worker", name]
+        command = ["gateway"] if name == "gateway" else ["worker", name.partition(".")[0]]
         self.children[name] = processes.start(
             [sys.executable, "-m", *(module or ("streams.cli", *command))],
             log_file=self.folder / f"{name}.log",
@@ -52,6 +61,9 @@ class Running:
                 "DM_MONITOR_PORT": str(self.monitors.get(name, 0)),
             },
         )
+
+    def wait_until_ready(self, name: str) -> None:
+        ready = self.folder / f"{name}.ready"
         if name == "gateway":
             self.wait(lambda: processes.is_listening(self.settings.port), 20, name)
         else:
@@ -78,6 +90,13 @@ class Running:
         child.kill()
         child.wait()
 
+    def freeze(self, name: str) -> None:
+        """SIGSTOP: it is silent, and does not know it."""
+        self.children[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        self.children[name].send_signal(signal.SIGCONT)
+
     def stop(self) -> dict[str, int]:
         """Stops all; the exit status by name."""
         children, self.children = self.children, {}
@@ -87,10 +106,18 @@ class Running:
         # Thrice: other work may have the machine, and what stands still does so after a minute too.
         deadline = time.monotonic() + 3 * seconds
         while not done():
-            for name, child in self.children.items():
-                assert child.poll() is None, f"{name} ended: {self.log(name)}"
+            self.look_after()
             assert time.monotonic() < deadline, f"{what}: not within {seconds} s; {self.logs()}"
             time.sleep(0.05)
+
+    def look_after(self) -> None:
+        """Of the main thread only: a child ends with the thread that started it."""
+        for name, child in list(self.children.items()):
+            if child.poll() is None:
+                continue
+            assert self.revives, f"{name} ended: {self.log(name)}"
+            self.revived.append(f"{name} ({child.returncode})")
+            self.launch(name)
 
     def log(self, name: str) -> str:
         file = self.folder / f"{name}.log"
@@ -110,7 +137,6 @@ class Running:
         """
         deadline = time.monotonic() + seconds
         while not (behind := asyncio.run(look(self.settings))).caught_up:
-            for name, child in self.children.items():
-                assert child.poll() is None, f"{name} ended: {self.log(name)}"
+            self.look_after()
             assert time.monotonic() < deadline, f"still {behind}; {self.logs()}"
             time.sleep(0.3)

@@ -5,7 +5,7 @@ import asyncio
 import random
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,12 +18,13 @@ from schemas.topics import FailureHeader
 from schemas.webhooks import normalise
 from sinks import facts
 from sinks.archive import Archive, LogRecord
+from streams.simulator.delivery import Delivery
 from streams.simulator.simulation import APP_ID, Simulation
 
 
-def events_of(simulation: Simulation, heard: datetime) -> list[Event]:
+def events_of(deliveries: Iterable[Delivery], heard: datetime) -> list[Event]:
     told: list[Event] = []
-    for delivery in simulation.deliveries():
+    for delivery in deliveries:
         if delivery.expected_status == 200:
             got = normalise(
                 delivery.provider, delivery.body, heard, own_app_ids=frozenset({APP_ID})
@@ -148,7 +149,7 @@ def archive_simulation(
     *,
     with_sends: bool = False,
 ) -> None:
-    told = events_of(simulation, heard)
+    told = events_of(simulation.deliveries(), heard)
     more = [*switches(told), *places(told), *(sends(told, random.Random(1)) if with_sends else ())]
     log = uuid.uuid4().hex
     stamp = int(heard.timestamp() * 1000)

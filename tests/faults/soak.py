@@ -1,0 +1,364 @@
+"""Traffic, commands, faults drawn at random; then quiet, drained, and held against its promises.
+
+`make soak`, or `python -m tests.faults.soak --minutes 15 --kafka embedded`. Three quarters of the
+time something is being hurt; in the last quarter nothing is, so that what stands still then stands
+still by itself. The seed that is printed gives the same faults in the same order.
+"""
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from schemas import commands, data
+from schemas.base import to_milliseconds
+from schemas.topics import COMMANDS, EVENTS, OUTBOUND_FACEBOOK, WEBHOOKS
+from streams import kafka
+from streams.checker.findings import Finding
+from streams.local import processes
+from streams.local.broker import start_broker
+from streams.settings import Settings
+from tests.faults.clickhouse_engine import DATABASE, Engine, engine
+from tests.faults.clickhouse_proxy import Door, door_to
+from tests.faults.field import ALL, Field, under_fire
+
+Say = Callable[[str], None]
+
+_FAULTS_OF_SENDS = (
+    "busy", "server_error_before", "server_error_after", "reset_before", "reset_after",
+    "error_in_200", "not_json", "truncated", "error_yet_kept", "oversized", "redirect",
+)  # fmt: skip
+_POISON = (b"", b"\xff\xfe", b"{", b"[]", b'{"type":"dm.message.received.v1"}')
+
+
+class Nodes:
+    """Brokers that may die; none by default."""
+
+    def __init__(self, nodes: list[object] | None = None) -> None:
+        self.all = nodes or []
+
+
+@dataclass
+class Soak:
+    field: Field
+    door: Door
+    engine: Engine
+    nodes: Nodes
+    say: Say
+    session: float
+    """Seconds of silence after which a worker's partitions go to another."""
+    chance: random.Random = field(init=False)
+    hurt: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.chance = random.Random(self.field.seed)
+
+    def faults(self) -> dict[str, Callable[[], None]]:
+        return {
+            "a worker is killed": self.kill,
+            "workers are killed in a burst": self.burst,
+            "the gateway is killed": lambda: self._kill("gateway"),
+            "a worker is stopped past its session": self.freeze,
+            "a worker is added and leaves": self.add_and_remove,
+            "all workers are rolled": self.roll,
+            "ClickHouse refuses": self.shut,
+            "ClickHouse is slow": self.slow,
+            "ClickHouse's answers are lost": self.lose_answers,
+            "ClickHouse has too many parts": self.too_many_parts,
+            "ClickHouse is killed": self.kill_clickhouse,
+            "the platforms fail": self.fail_sends,
+            "somebody writes nonsense": self.poison,
+            **({"a broker is killed": self.kill_broker} if self.nodes.all else {}),
+        }
+
+    def hurt_until(self, deadline: float, between: Callable[[], None]) -> None:
+        """Faults, each mended before the next; `between` is called all the time."""
+        drawn: list[str] = []
+        while time.monotonic() < deadline:
+            # Each kind comes once before any comes twice: a short soak meets most of them.
+            if not drawn:
+                drawn = list(self.faults())
+                self.chance.shuffle(drawn)
+            name = drawn.pop()
+            self.say(name)
+            self.hurt[name] = self.hurt.get(name, 0) + 1
+            self.faults()[name]()
+            end = time.monotonic() + self.chance.uniform(1.0, 4.0)
+            while time.monotonic() < end:
+                between()
+                time.sleep(0.2)
+
+    def kill(self) -> None:
+        self._kill(self.chance.choice(ALL))
+
+    def burst(self) -> None:
+        for _ in range(5):
+            name = self.chance.choice(ALL)
+            self.field.running.kill(name)
+            self.field.running.launch(name)
+            time.sleep(self.chance.uniform(0.1, 1.0))
+        self._ready()
+
+    def freeze(self) -> None:
+        name = self.chance.choice(ALL)
+        second = f"{name}.2"
+        self.field.running.start(second)
+        self.field.running.freeze(name)
+        time.sleep(2 * self.session)
+        self.field.running.thaw(name)
+        time.sleep(1.0)
+        self._stop(second)
+
+    def add_and_remove(self) -> None:
+        second = f"{self.chance.choice(ALL)}.2"
+        self.field.running.start(second)
+        time.sleep(self.chance.uniform(1.0, 5.0))
+        self._stop(second)
+
+    def roll(self) -> None:
+        for name in ALL:
+            self._stop(name)
+            self.field.running.start(name)
+
+    def shut(self) -> None:
+        self.door.shut = True
+        time.sleep(self.chance.uniform(2.0, 12.0))
+        self.door.shut = False
+
+    def slow(self) -> None:
+        self.door.slow_seconds = self.chance.uniform(0.5, 3.0)
+        time.sleep(self.chance.uniform(3.0, 8.0))
+        self.door.slow_seconds = 0.0
+
+    def lose_answers(self) -> None:
+        self.door.answers_to_lose = self.chance.randint(1, 6)
+        time.sleep(3.0)
+
+    def too_many_parts(self) -> None:
+        self.door.too_many_parts = self.chance.randint(1, 4)
+        time.sleep(3.0)
+
+    def kill_clickhouse(self) -> None:
+        self.engine.kill()
+        time.sleep(self.chance.uniform(0.2, 3.0))
+        self.engine.start()
+
+    def fail_sends(self) -> None:
+        for kind in _FAULTS_OF_SENDS:
+            self.field.box.post("faults", kind=kind, probability=0.3 / len(_FAULTS_OF_SENDS))
+        time.sleep(self.chance.uniform(3.0, 8.0))
+        self.field.box.clear_faults()
+
+    def poison(self) -> None:
+        topic = self.chance.choice((WEBHOOKS, EVENTS, COMMANDS, OUTBOUND_FACEBOOK))
+        records = [(uuid.uuid4().hex, self.chance.choice(_POISON)) for _ in range(8)]
+        asyncio.run(kafka.write(self.field.running.settings, topic, records))
+
+    def kill_broker(self) -> None:
+        node = self.chance.choice(self.nodes.all)
+        node.kill()  # type: ignore[attr-defined]
+        time.sleep(self.chance.uniform(1.0, 12.0))
+        node.start()  # type: ignore[attr-defined]
+
+    def _kill(self, name: str) -> None:
+        self.field.running.kill(name)
+        self.field.running.start(name)
+
+    def _stop(self, name: str) -> None:
+        processes.stop(self.field.running.children.pop(name), grace_seconds=15)
+
+    def _ready(self) -> None:
+        for name in ALL:
+            self.field.running.wait_until_ready(name)
+
+
+def soak(
+    field: Field, door: Door, engine: Engine, nodes: Nodes, *, seconds: float, rate: float, say: Say
+) -> tuple[list[Finding], Soak]:
+    """Returns what the checker says, and what was done."""
+    session = 6.0 if not field.running.settings.embedded else 4.0
+    one = Soak(field, door, engine, nodes, say, session)
+    field.running.revives = True
+    began, ended = time.monotonic(), threading.Event()
+    feeding = threading.Thread(target=_feed, args=(field, rate, ended), daemon=True)
+    feeding.start()
+    field.wait_for_people()
+    _configure(field)
+    clock = _Clock(began, field, one, say)
+    one.hurt_until(began + 0.75 * seconds, clock.tick)
+    say("quiet: no more faults")
+    field.box.clear_faults()
+    while time.monotonic() < began + seconds:
+        clock.tick()
+        time.sleep(0.2)
+    say("drain")
+    ended.set()
+    while feeding.is_alive():
+        field.running.look_after()
+        feeding.join(0.2)
+    field.drain(120.0)
+    say("check")
+    return field.findings(), one
+
+
+@dataclass
+class _Clock:
+    """What goes on all the time: commands, and a line now and then."""
+
+    began: float
+    field: Field
+    soak: Soak
+    say: Say
+    _said: float = 0.0
+    _answered: float = 0.0
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        self.field.running.look_after()
+        if now - self._answered > 1.0:
+            self._answered = now
+            self.field.answer(3)
+        if now - self._said > 15.0:
+            self._said = now
+            self.say(
+                f"{now - self.began:4.0f} s: {len(self.field.requests)} webhooks answered, "
+                f"{len(self.field.log.seen)} events, {len(self.field.sends)} sends, "
+                f"{sum(self.soak.hurt.values())} faults"
+            )
+
+
+def _feed(field: Field, rate: float, ended: threading.Event) -> None:
+    while not ended.is_set():
+        field.feed(field.deliveries(round(rate * 10), duplicates=0.1, late=0.05), rate)
+
+
+def _configure(field: Field) -> None:
+    """Two profiles answer by themselves; one may answer in more conversations than others."""
+    profiles = sorted({event.profileid for event in list(field.log.seen)})[:3]
+    issued_at = to_milliseconds(datetime.now(UTC))
+    for profile in profiles[:2]:
+        field.write(
+            commands.ConfigureAutoResponse(
+                command_id=uuid.uuid4().hex,
+                profileid=profile,
+                issued_at=issued_at,
+                change=data.AutoResponseConfigured(active=True),
+            )
+        )
+    for profile in profiles[2:]:
+        field.write(
+            commands.ChangeLimit(
+                command_id=uuid.uuid4().hex,
+                profileid=profile,
+                issued_at=issued_at,
+                change=data.LimitChanged(monthly_limit=3),
+            )
+        )
+
+
+@contextmanager
+def soaking(
+    settings: Settings, folder: Path, seed: int | None
+) -> Iterator[tuple[Field, Door, Engine]]:
+    with (
+        engine(folder / "clickhouse") as clickhouse,
+        door_to(clickhouse.url) as door,
+        under_fire(settings, folder, *ALL, clickhouse=(door.url, DATABASE), seed=seed) as field,
+    ):
+        field.recorder.settings = field.recorder.settings.model_copy(
+            update={"clickhouse_url": clickhouse.url}
+        )
+        yield field, door, clickhouse
+
+
+@contextmanager
+def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Nodes]]:
+    common = {"partitions": 4, "data_dir": folder, "topic_prefix": "soak."}
+    if kind == "embedded":
+        port = processes.free_port()
+        child = start_broker(port, log_file=folder / "broker.log")
+        try:
+            yield (
+                Settings(_env_file=None, kafka=f"127.0.0.1:{port}", embedded=True, **common),
+                Nodes(),
+            )
+        finally:
+            processes.stop(child)
+        return
+    from streams.local.apache_kafka import start_cluster  # noqa: PLC0415
+
+    say("three brokers start")
+    cluster = start_cluster(3, folder / "kafka")
+    try:
+        yield (
+            Settings(
+                _env_file=None,
+                kafka=cluster.bootstrap,
+                replication=3,
+                kafka_session_seconds=6,
+                **common,
+            ),
+            Nodes(list(cluster.nodes)),
+        )
+    finally:
+        cluster.stop()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--kafka", choices=("embedded", "apache"), default="embedded")
+    parser.add_argument("--rate", type=float, default=25.0, help="webhooks a second")
+    parser.add_argument("--seed", type=int, default=None)
+    given = parser.parse_args()
+    began = time.monotonic()
+
+    def say(what: str) -> None:
+        print(f"[{time.monotonic() - began:6.1f}] {what}", flush=True)  # noqa: T201
+
+    with tempfile.TemporaryDirectory(prefix="dmstream-soak-", ignore_cleanup_errors=True) as made:
+        folder = Path(made)
+        with (
+            _brokers(given.kafka, folder, say) as (settings, nodes),
+            soaking(settings, folder, given.seed) as (field, door, clickhouse),
+        ):
+            findings, done = soak(
+                field,
+                door,
+                clickhouse,
+                nodes,
+                seconds=given.minutes * 60,
+                rate=given.rate,
+                say=say,
+            )
+            for name, times in sorted(done.hurt.items()):
+                say(f"{times:3} x {name}")
+            if field.running.revived:
+                say(f"ended by themselves and were started again: {field.running.revived}")
+            say(
+                f"{len(field.requests)} webhooks, {len(field.log.seen)} events, "
+                f"{len(field.sends)} sends; seed {field.seed}"
+            )
+            for finding in findings[:40]:
+                say(str(finding))
+            if findings:
+                kept = Path(tempfile.mkdtemp(prefix="dmstream-soak-logs-"))
+                for log in folder.glob("*.log"):
+                    (kept / log.name).write_bytes(log.read_bytes())
+                say(f"{len(findings)} findings; the workers' logs are in {kept}")
+                return 1
+            say("the checker is clean")
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
