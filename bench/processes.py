@@ -13,6 +13,8 @@ from streams.local import processes
 from streams.local.broker import start_broker
 from streams.settings import Settings
 
+ROOT = Path(__file__).parents[1]
+
 
 @contextmanager
 def broker(partitions: int) -> Iterator[Settings]:
@@ -37,25 +39,81 @@ def worker(settings: Settings, name: str, **more: str) -> Iterator["Popen[bytes]
     """Started, not ready yet."""
     ready = ready_file(settings, name)
     ready.unlink(missing_ok=True)
-    child = processes.start(
-        [sys.executable, "-m", "streams.cli", *(["worker"] if name != "gateway" else []), name],
-        log_file=settings.data_dir / f"{name}.log",
-        environment={
-            "PYTHONPATH": ":".join(sys.path),
-            "DM_KAFKA": settings.kafka,
-            "DM_EMBEDDED": "true",
-            "DM_PARTITIONS": str(settings.partitions),
-            "DM_TOPIC_PREFIX": settings.topic_prefix,
-            "DM_DATA_DIR": str(settings.data_dir),
-            "DM_PORT": str(settings.port),
-            "DM_READY_FILE": str(ready),
-            **more,
-        },
-    )
+    command = ["-m", "streams.cli", *(["worker"] if name != "gateway" else []), name]
+    environment = {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "DM_READY_FILE": str(ready),
+        **_told(settings),
+        **more,
+    }
+    with _running([sys.executable, *command], settings, name, environment) as child:
+        yield child
+
+
+@contextmanager
+def peer(python: str, settings: Settings, module: str, **more: str) -> Iterator["Popen[bytes]"]:
+    """A module of bench.peers, by the Python of the peers' own environment."""
+    environment = {"PYTHONPATH": str(ROOT), **_told(settings), **more}
+    command = [python, "-m", f"bench.peers.{module}"]
+    with _running(command, settings, module, environment) as child:
+        yield child
+
+
+def _told(settings: Settings) -> dict[str, str]:
+    return {
+        "DM_KAFKA": settings.kafka,
+        "DM_EMBEDDED": "true",
+        "DM_PARTITIONS": str(settings.partitions),
+        "DM_TOPIC_PREFIX": settings.topic_prefix,
+        "DM_DATA_DIR": str(settings.data_dir),
+        "DM_PORT": str(settings.port),
+        "DM_CLICKHOUSE_URL": settings.clickhouse_url,
+        "DM_CLICKHOUSE_DATABASE": settings.clickhouse_database,
+    }
+
+
+@contextmanager
+def _running(
+    command: list[str], settings: Settings, name: str, environment: dict[str, str]
+) -> Iterator["Popen[bytes]"]:
+    log_file = settings.data_dir / f"{settings.topic(name)}.log"
+    child = processes.start(command, log_file=log_file, environment=environment)
     try:
         yield child
+    except SystemExit:
+        print(log_file.read_text()[-3000:], file=sys.stderr)
+        raise
     finally:
         processes.stop(child, grace_seconds=5)
+
+
+@contextmanager
+def clickhouse(folder: Path) -> Iterator[tuple[str, str]]:
+    """The embedded ClickHouse on a folder: its full and its read-only address."""
+    port, read_port = processes.free_port(), processes.free_port()
+    child = processes.start(
+        [
+            sys.executable, "-m", "sinks.embedded", "--data", str(folder / "data"),
+            "--port", str(port), "--read-only-port", str(read_port),
+        ],
+        log_file=folder / "clickhouse.log",
+        environment={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    try:
+        wait_until_listening(port, child)
+        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{read_port}"
+    finally:
+        processes.stop(child)
+
+
+@contextmanager
+def clickhouse_at(url: str | None) -> Iterator[str]:
+    """A server that runs; without an address the embedded one, in a temporary folder."""
+    if url is not None:
+        yield url
+        return
+    with tempfile.TemporaryDirectory() as folder, clickhouse(Path(folder)) as (own, _):
+        yield own
 
 
 def ready_file(settings: Settings, name: str) -> Path:
@@ -65,7 +123,7 @@ def ready_file(settings: Settings, name: str) -> Path:
 def wait_until_ready(settings: Settings, name: str, child: "Popen[bytes]", seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not ready_file(settings, name).exists():
-        log = settings.data_dir / f"{name}.log"
+        log = settings.data_dir / f"{settings.topic(name)}.log"
         if child.poll() is not None or time.monotonic() > deadline:
             raise SystemExit(f"{name} did not become ready: {log.read_text()[-2000:]}")
         time.sleep(0.02)
