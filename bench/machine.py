@@ -54,7 +54,9 @@ def _versions_there(python: str) -> dict[str, str]:
         "import sys; from importlib.metadata import version;"
         "print(*(f'{name} {version(name)}' for name in sys.argv[1:]), sep='\\n')"
     )
-    told = subprocess.run([python, "-c", asking, *_PEERS], capture_output=True, text=True)
+    told = subprocess.run(
+        [python, "-c", asking, *_PEERS], capture_output=True, text=True, check=False
+    )
     if told.returncode:
         print("the peers' environment lacks what they need: make .venv-peers", file=sys.stderr)
         raise SystemExit(told.stderr)

@@ -39,14 +39,14 @@ def worker(settings: Settings, name: str, **more: str) -> Iterator["Popen[bytes]
     """Started, not ready yet."""
     ready = ready_file(settings, name)
     ready.unlink(missing_ok=True)
-    command = ["-m", "streams.cli", *(["worker"] if name != "gateway" else []), name]
+    arguments = ["-m", "streams.cli", *(["worker"] if name != "gateway" else []), name]
     environment = {
         "PYTHONPATH": os.pathsep.join(sys.path),
         "DM_READY_FILE": str(ready),
         **_told(settings),
         **more,
     }
-    with _running([sys.executable, *command], settings, name, environment) as child:
+    with _running([sys.executable, *arguments], settings, name, environment) as child:
         yield child
 
 
@@ -54,8 +54,17 @@ def worker(settings: Settings, name: str, **more: str) -> Iterator["Popen[bytes]
 def peer(python: str, settings: Settings, module: str, **more: str) -> Iterator["Popen[bytes]"]:
     """A module of bench.peers, by the Python of the peers' own environment."""
     environment = {"PYTHONPATH": str(ROOT), **_told(settings), **more}
-    command = [python, "-m", f"bench.peers.{module}"]
-    with _running(command, settings, module, environment) as child:
+    arguments = [python, "-m", f"bench.peers.{module}"]
+    with _running(arguments, settings, module, environment) as child:
+        yield child
+
+
+@contextmanager
+def command(
+    arguments: list[str], settings: Settings, name: str, **more: str
+) -> Iterator["Popen[bytes]"]:
+    """Any program, told the same."""
+    with _running(arguments, settings, name, {**_told(settings), **more}) as child:
         yield child
 
 
@@ -74,10 +83,10 @@ def _told(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def _running(
-    command: list[str], settings: Settings, name: str, environment: dict[str, str]
+    arguments: list[str], settings: Settings, name: str, environment: dict[str, str]
 ) -> Iterator["Popen[bytes]"]:
     log_file = settings.data_dir / f"{settings.topic(name)}.log"
-    child = processes.start(command, log_file=log_file, environment=environment)
+    child = processes.start(arguments, log_file=log_file, environment=environment)
     try:
         yield child
     except SystemExit:

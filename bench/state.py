@@ -75,11 +75,7 @@ async def accounts(settings: Settings, count: int) -> None:
     """The directory knows every page: nobody is registered by a webhook here."""
     await accounts_of(
         settings,
-        {
-            place.page: place.profileid
-            for place in conversations.places(count)
-            if place.number == 0
-        },
+        {place.page: place.profileid for place in conversations.places(count) if place.number == 0},
     )
 
 

@@ -54,7 +54,9 @@ def recent_start() -> datetime:
 
 def _entry(number: int, at: datetime) -> dict[str, Any]:
     ms = int(at.timestamp() * 1000)
-    person = str(6_543_000_000_000_000 + number // PAGES % PEOPLE_OF_A_PAGE * PAGES + number % PAGES)
+    person = str(
+        6_543_000_000_000_000 + number // PAGES % PEOPLE_OF_A_PAGE * PAGES + number % PAGES
+    )
     ours = page(number)
     incoming = {"sender": {"id": person}, "recipient": {"id": ours}, "timestamp": ms}
     text = "Do you have this in blue, and when would it be here? "[: 20 + number % 34]

@@ -40,9 +40,7 @@ RAW: dict[str, Any] = {
 }  # fmt: skip
 webhooks = app.topic(settings.topic(WEBHOOKS), **RAW)
 events = app.topic(settings.topic(EVENTS), **RAW)
-state: Any = app.Table(
-    "state", key_type=bytes, value_type=bytes, partitions=settings.partitions
-)
+state: Any = app.Table("state", key_type=bytes, value_type=bytes, partitions=settings.partitions)
 
 
 @app.agent(webhooks)

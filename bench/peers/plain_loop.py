@@ -60,9 +60,7 @@ async def main(settings: Settings) -> None:
     await producer.stop()
 
 
-async def _send(
-    producer: AIOKafkaProducer, topic: str, event: Event
-) -> "asyncio.Future[object]":
+async def _send(producer: AIOKafkaProducer, topic: str, event: Event) -> "asyncio.Future[object]":
     return await producer.send(topic, event.to_json(), key=event.profileid.encode())
 
 

@@ -62,7 +62,9 @@ def main() -> None:
         auto_offset_reset="earliest",
         state_dir=settings.data_dir / settings.topic("quix"),
         producer_extra_config={
-            "enable.idempotence": False, "acks": "all", "compression.type": "lz4"
+            "enable.idempotence": False,
+            "acks": "all",
+            "compression.type": "lz4",
         },
         consumer_extra_config={"session.timeout.ms": 4000, "heartbeat.interval.ms": 1000},
         loglevel="WARNING",

@@ -129,9 +129,7 @@ class Comparison:
                     settings={"async_insert": 0},
                 )
         place.wait_for(self._total)
-        sample = Sample(
-            self._total, time.monotonic() - started, time.process_time() - used
-        )
+        sample = Sample(self._total, time.monotonic() - started, time.process_time() - used)
         self._compare(READY, place)
         return sample
 
@@ -159,9 +157,7 @@ def _ranges(total: int, partitions: int) -> Iterator[list[LogRecord]]:
     for one in events.records(total):
         number = partition_of(one.key, partitions)
         ranged = logged.setdefault(number, [])
-        ranged.append(
-            LogRecord(number, len(ranged), one.timestamp_ms or 0, one.key, one.value, ())
-        )
+        ranged.append(LogRecord(number, len(ranged), one.timestamp_ms or 0, one.key, one.value, ()))
     for ranged in logged.values():
         for start in range(0, len(ranged), BATCH):
             yield ranged[start : start + BATCH]

@@ -47,7 +47,7 @@ def running(settings: Settings, side: str, peers: str) -> Iterator["Popen[bytes]
 
 
 def worked_off(
-    settings: Settings, child: "Popen[bytes]", first: int, count: int, idle: float
+    settings: Settings, children: "list[Popen[bytes]]", first: int, count: int, idle: float
 ) -> Sample:
     """Webhooks number `first` to `first + count` go onto the topic, and until all is done."""
     wanted = expected.expected(first + count, settings.partitions).events.total()
@@ -55,27 +55,23 @@ def worked_off(
     lot = lots.Lot(
         settings, WEBHOOKS, (Record(one.page.encode(), one.body, one.headers) for one in made)
     )
-    watch = lots.Watch([child])
+    watch = lots.Watch(children)
     lot.send()
     return watch.until_idle(
         count, lambda: lots.records_on(settings, EVENTS) == wanted, idle_seconds=idle
     )
 
 
-def round_of(side: str, settings: Settings, peers: str, scale: Scale, _number: int) -> Sample:
-    """Topics of its own, a warm-up that connects and imports everything, then the lot."""
+def round_of(side: str, settings: Settings, peers: str, scale: Scale, number: int) -> Sample:
+    """Topics of its own, a warm-up that connects and imports everything, then the lot. After the
+    first round what the side wrote is held against the core: each event, and each state."""
     own, idle = prepared(settings), IDLE.get(side, lots.IDLE_SECONDS)
     with running(own, side, peers) as child:
-        worked_off(own, child, 0, scale.warm_up, idle)
-        return worked_off(own, child, scale.warm_up, scale.webhooks, idle)
-
-
-def check(side: str, settings: Settings, peers: str, webhooks_checked: int) -> None:
-    """The side comes to what the core comes to: each event, and each state."""
-    own = prepared(settings)
-    with running(own, side, peers) as child:
-        worked_off(own, child, 0, webhooks_checked, IDLE.get(side, lots.IDLE_SECONDS))
-    expected.check(own, side, webhooks_checked, _state_topic(side, own))
+        worked_off(own, [child], 0, scale.warm_up, idle)
+        sample = worked_off(own, [child], scale.warm_up, scale.webhooks, idle)
+    if number == 0:
+        expected.check(own, side, scale.warm_up + scale.webhooks, _state_topic(side, own))
+    return sample
 
 
 def _state_topic(side: str, settings: Settings) -> str | None:
@@ -95,10 +91,6 @@ def prepared(settings: Settings) -> Settings:
 
 def measure(scale: Scale, peers: str, progress: Progress) -> list[Outcome]:
     with broker(PARTITIONS) as settings:
-        sides_checked = progress.add_task("conversations: the same result?", total=4)
-        for name in (OURS, FAUST, QUIX, LOOP):
-            check(name, settings, peers, scale.warm_up)
-            progress.advance(sides_checked)
         sides = [
             Side(name, partial(round_of, name, settings, peers, scale))
             for name in (OURS, FAUST, QUIX, LOOP)
