@@ -1,5 +1,6 @@
 """The pipeline's real processes, for benchmarks: on the embedded broker, in a temporary folder."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
+
+import httpx
 
 from streams.local import processes
 from streams.local.broker import start_broker
@@ -167,6 +170,16 @@ def sandbox(settings: Settings, more: dict[str, str]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         processes.stop(child)
+
+
+def wait_until_accepting(port: int) -> None:
+    """A gateway listens before it has reached the broker."""
+    for _ in range(600):
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
+                return
+        time.sleep(0.05)
+    raise SystemExit("the gateway did not reach the broker: see its log")
 
 
 def wait_until_listening(port: int, child: "Popen[bytes]") -> None:

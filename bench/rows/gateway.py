@@ -27,6 +27,7 @@ from bench.processes import (
     command,
     peer,
     processor_seconds,
+    wait_until_accepting,
     wait_until_listening,
     worker,
 )
@@ -60,6 +61,8 @@ def running(settings: Settings, side: str, peers: str) -> Iterator["Popen[bytes]
         starting = command([str(go_binary(peers))], settings, "go_gateway", **secret)
     with starting as child:
         wait_until_listening(settings.port, child)
+        if side == OURS:
+            wait_until_accepting(settings.port)
         yield child
 
 
@@ -81,7 +84,6 @@ def round_of(side: str, settings: Settings, peers: str, scale: Scale, _number: i
     own = prepared(settings)
     url = f"http://127.0.0.1:{own.port}"
     with running(own, side, peers) as child:
-        time.sleep(0.5)  # until its producer knows the topic
         warm = uvloop.run(senders.closed_loop(url, SENDERS, WARM_UP_SECONDS))
         used, started = processor_seconds(child), time.perf_counter()
         seen = uvloop.run(senders.closed_loop(url, SENDERS, scale.load_seconds))
@@ -100,7 +102,9 @@ def check(side: str, settings: Settings, peers: str) -> None:
     sent = senders.bodies()
     with running(own, side, peers):
         url = f"http://127.0.0.1:{own.port}"
-        uvloop.run(senders.steadily(url, 500, sent.__getitem__, len(sent), lambda _: None))
+        seen = uvloop.run(senders.steadily(url, 500, sent.__getitem__, len(sent), lambda _: None))
+    if set(seen.statuses) != {200}:
+        raise SystemExit(f"{side} answered {dict(seen.statuses)}")
     wanted = Counter((account_reference("meta", body).encode(), body, _HEADERS) for body in sent)
     found = asyncio.run(_kept(own))
     if found != wanted:

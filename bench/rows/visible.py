@@ -21,7 +21,14 @@ from rich.progress import Progress
 
 from bench import senders
 from bench.harness import Group, Outcome, Scale
-from bench.processes import broker, clickhouse, wait_until_listening, wait_until_ready, worker
+from bench.processes import (
+    broker,
+    clickhouse,
+    wait_until_accepting,
+    wait_until_listening,
+    wait_until_ready,
+    worker,
+)
 from schemas.topics import EVENTS
 from sinks.clickhouse import connect
 from sinks.migrate import apply
@@ -103,21 +110,27 @@ def seconds_at(
 
     looking = Looking(settings)
     looking.start()
-    url = f"http://127.0.0.1:{settings.port}"
-    seen = uvloop.run(senders.steadily(url, rate, body_number, int(rate * seconds), bar))
-    if set(seen.statuses) != {200}:
-        raise SystemExit(f"not all were accepted: {dict(seen.statuses)}")
+    try:
+        url = f"http://127.0.0.1:{settings.port}"
+        seen = uvloop.run(senders.steadily(url, rate, body_number, int(rate * seconds), bar))
+        if set(seen.statuses) != {200}:
+            raise SystemExit(f"not all were accepted: {dict(seen.statuses)}")
+        places = _until_all_are_seen(settings, list(sent), looking)
+    finally:
+        looking.end()
+    return [(looking.seen_at(places[mid]) or 0.0) - at for mid, at in sent.items()]
+
+
+def _until_all_are_seen(settings: Settings, sent: list[str], looking: Looking) -> dict[str, Offset]:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         places = asyncio.run(offsets_by_message(settings))
         times = [looking.seen_at(places[mid]) for mid in sent if mid in places]
         if len(times) == len(sent) and None not in times:
-            break
+            return places
         if time.monotonic() > deadline:
             raise SystemExit("some messages never came to ClickHouse: see the workers' logs")
         time.sleep(0.5)
-    looking.end()
-    return [(looking.seen_at(places[mid]) or 0.0) - at for mid, at in sent.items()]
 
 
 def measure(_scale: Scale, _peers: str, progress: Progress) -> list[Outcome]:
@@ -134,6 +147,7 @@ def measure(_scale: Scale, _peers: str, progress: Progress) -> list[Outcome]:
             worker(settings, "gateway", DM_META_APP_SECRETS=senders.SECRET)
         )
         wait_until_listening(settings.port, gateway)
+        wait_until_accepting(settings.port)
         first, found = 0, {}
         phases = [(200, WARM_UP_SECONDS), *RATES.items()]
         for rate, seconds in phases:
