@@ -14,7 +14,8 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from bench.archive import BATCH, batches_of, server
+from bench.events import BATCH, batches_of
+from bench.processes import clickhouse_at
 from schemas import data, events
 from schemas.ids import event_id
 from sinks import clickhouse, migrate
@@ -101,7 +102,7 @@ def main() -> None:
     parser.add_argument("--others", type=int, default=400_000)
     parser.add_argument("--url")
     arguments = parser.parse_args()
-    with server(arguments.url) as url:
+    with clickhouse_at(arguments.url) as url:
         client = clickhouse.connect(url)
         database = f"bench_{uuid.uuid4().hex[:8]}"
         migrate.apply(client, database=database)

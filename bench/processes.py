@@ -1,5 +1,6 @@
 """The pipeline's real processes, for benchmarks: on the embedded broker, in a temporary folder."""
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -9,9 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
+import httpx
+
 from streams.local import processes
 from streams.local.broker import start_broker
 from streams.settings import Settings
+
+ROOT = Path(__file__).parents[1]
 
 
 @contextmanager
@@ -37,25 +42,90 @@ def worker(settings: Settings, name: str, **more: str) -> Iterator["Popen[bytes]
     """Started, not ready yet."""
     ready = ready_file(settings, name)
     ready.unlink(missing_ok=True)
-    child = processes.start(
-        [sys.executable, "-m", "streams.cli", *(["worker"] if name != "gateway" else []), name],
-        log_file=settings.data_dir / f"{name}.log",
-        environment={
-            "PYTHONPATH": ":".join(sys.path),
-            "DM_KAFKA": settings.kafka,
-            "DM_EMBEDDED": "true",
-            "DM_PARTITIONS": str(settings.partitions),
-            "DM_TOPIC_PREFIX": settings.topic_prefix,
-            "DM_DATA_DIR": str(settings.data_dir),
-            "DM_PORT": str(settings.port),
-            "DM_READY_FILE": str(ready),
-            **more,
-        },
-    )
+    arguments = ["-m", "streams.cli", *(["worker"] if name != "gateway" else []), name]
+    environment = {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "DM_READY_FILE": str(ready),
+        **_told(settings),
+        **more,
+    }
+    with _running([sys.executable, *arguments], settings, name, environment) as child:
+        yield child
+
+
+@contextmanager
+def peer(python: str, settings: Settings, module: str, **more: str) -> Iterator["Popen[bytes]"]:
+    """A module of bench.peers, by the Python of the peers' own environment."""
+    environment = {"PYTHONPATH": str(ROOT), **_told(settings), **more}
+    arguments = [python, "-m", f"bench.peers.{module}"]
+    with _running(arguments, settings, module, environment) as child:
+        yield child
+
+
+@contextmanager
+def command(
+    arguments: list[str], settings: Settings, name: str, **more: str
+) -> Iterator["Popen[bytes]"]:
+    """Any program, told the same."""
+    with _running(arguments, settings, name, {**_told(settings), **more}) as child:
+        yield child
+
+
+def _told(settings: Settings) -> dict[str, str]:
+    return {
+        "DM_KAFKA": settings.kafka,
+        "DM_EMBEDDED": "true",
+        "DM_PARTITIONS": str(settings.partitions),
+        "DM_TOPIC_PREFIX": settings.topic_prefix,
+        "DM_DATA_DIR": str(settings.data_dir),
+        "DM_PORT": str(settings.port),
+        "DM_CLICKHOUSE_URL": settings.clickhouse_url,
+        "DM_CLICKHOUSE_DATABASE": settings.clickhouse_database,
+    }
+
+
+@contextmanager
+def _running(
+    arguments: list[str], settings: Settings, name: str, environment: dict[str, str]
+) -> Iterator["Popen[bytes]"]:
+    log_file = settings.data_dir / f"{settings.topic(name)}.log"
+    child = processes.start(arguments, log_file=log_file, environment=environment)
     try:
         yield child
+    except SystemExit:
+        print(log_file.read_text()[-3000:], file=sys.stderr)
+        raise
     finally:
         processes.stop(child, grace_seconds=5)
+
+
+@contextmanager
+def clickhouse(folder: Path) -> Iterator[tuple[str, str]]:
+    """The embedded ClickHouse on a folder: its full and its read-only address."""
+    port, read_port = processes.free_port(), processes.free_port()
+    child = processes.start(
+        [
+            sys.executable, "-m", "sinks.embedded", "--data", str(folder / "data"),
+            "--port", str(port), "--read-only-port", str(read_port),
+        ],
+        log_file=folder / "clickhouse.log",
+        environment={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    try:
+        wait_until_listening(port, child)
+        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{read_port}"
+    finally:
+        processes.stop(child)
+
+
+@contextmanager
+def clickhouse_at(url: str | None) -> Iterator[str]:
+    """A server that runs; without an address the embedded one, in a temporary folder."""
+    if url is not None:
+        yield url
+        return
+    with tempfile.TemporaryDirectory() as folder, clickhouse(Path(folder)) as (own, _):
+        yield own
 
 
 def ready_file(settings: Settings, name: str) -> Path:
@@ -65,7 +135,7 @@ def ready_file(settings: Settings, name: str) -> Path:
 def wait_until_ready(settings: Settings, name: str, child: "Popen[bytes]", seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not ready_file(settings, name).exists():
-        log = settings.data_dir / f"{name}.log"
+        log = settings.data_dir / f"{settings.topic(name)}.log"
         if child.poll() is not None or time.monotonic() > deadline:
             raise SystemExit(f"{name} did not become ready: {log.read_text()[-2000:]}")
         time.sleep(0.02)
@@ -119,6 +189,16 @@ def sandbox(settings: Settings, more: dict[str, str]) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         processes.stop(child)
+
+
+def wait_until_accepting(port: int) -> None:
+    """A gateway listens before it has reached the broker."""
+    for _ in range(600):
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").is_success:
+                return
+        time.sleep(0.05)
+    raise SystemExit("the gateway did not reach the broker: see its log")
 
 
 def wait_until_listening(port: int, child: "Popen[bytes]") -> None:

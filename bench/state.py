@@ -73,17 +73,23 @@ async def fill(settings: Settings, count: int, progress: Progress) -> tuple[int,
 
 async def accounts(settings: Settings, count: int) -> None:
     """The directory knows every page: nobody is registered by a webhook here."""
+    await accounts_of(
+        settings,
+        {place.page: place.profileid for place in conversations.places(count) if place.number == 0},
+    )
+
+
+async def accounts_of(settings: Settings, profiles: dict[str, str]) -> None:
+    """Profiles by page."""
     producer = kafka.producer(settings)
     await producer.start()
     outbox = Outbox(producer, partitions=settings.partitions)
-    for place in conversations.places(count):
-        if place.number == 0:
-            record = AccountRecord(
-                provider="meta", reference=place.page, profileid=place.profileid,
-                linked_at=datetime.now(UTC),
-            )  # fmt: skip
-            key = account_key("meta", place.page).encode()
-            outbox.add(settings.topic(ACCOUNTS), key, record.model_dump_json().encode())
+    for page, profileid in profiles.items():
+        record = AccountRecord(
+            provider="meta", reference=page, profileid=profileid, linked_at=datetime.now(UTC)
+        )
+        key = account_key("meta", page).encode()
+        outbox.add(settings.topic(ACCOUNTS), key, record.model_dump_json().encode())
     await outbox.flush()
     await producer.stop()
 

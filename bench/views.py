@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 from clickhouse_connect.driver.client import Client
 
-from bench.archive import server_at
+from bench import processes
 from sinks import clickhouse, facts, migrate
 from streams.dashboard import questions
 
@@ -126,7 +126,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.data or Path(temporary)
-        with server_at(folder) as (url, read_url):
+        with processes.clickhouse(folder) as (url, read_url):
             (server,) = psutil.Process().children()
             ask_all(clickhouse.connect(url, answer_seconds=3600), read_url, server, arguments)
 

@@ -1,0 +1,91 @@
+"""What was measured, kept from run to run, and written into docs/performance.md.
+
+A row that is measured anew replaces its old figures; the others stay with the day and the commit
+that they were measured at.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+from rich.table import Table
+
+from bench.harness import Outcome
+from bench.processes import ROOT
+
+KEPT = ROOT / ".bench" / "results.json"
+PAGE = ROOT / "docs" / "performance.md"
+_BEGIN, _END = "<!-- written by make bench -->", "<!-- end -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    outcome: Outcome
+    measured_at: str
+    machine: dict[str, str]
+
+
+def keep(outcomes: list[Outcome], machine: dict[str, str]) -> list[Kept]:
+    """All that is known now, in the order of the rows."""
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
+    known = {one.outcome.row: one for one in _read()}
+    known |= {one.row: Kept(one, at, machine) for one in outcomes}
+    ordered = [known[row] for row in sorted(known)]
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_bytes(orjson.dumps([asdict(one) for one in ordered], option=orjson.OPT_INDENT_2))
+    return ordered
+
+
+def _read() -> list[Kept]:
+    if not KEPT.exists():
+        return []
+    return [
+        Kept(Outcome(**one["outcome"]), one["measured_at"], one["machine"])
+        for one in orjson.loads(KEPT.read_bytes())
+    ]
+
+
+def shown(outcomes: list[Outcome]) -> Table:
+    table = Table("#", "what", "against", "ours", "theirs", "result", "goal", "met")
+    for one in sorted(outcomes, key=lambda one: one.row):
+        table.add_row(
+            str(one.row), f"{one.what} ({one.measured})", one.against, one.ours, one.theirs,
+            one.result, one.goal, _verdict(one),
+        )  # fmt: skip
+    return table
+
+
+def _verdict(one: Outcome) -> str:
+    return {True: "yes", False: "no", None: "not measured"}[one.met]
+
+
+def write(kept: list[Kept], command: str, page: Path = PAGE) -> None:
+    """Replaces what stands between the two marks; the prose around it is written by hand."""
+    text = page.read_text()
+    before, found, rest = text.partition(_BEGIN)
+    _, ended, after = rest.partition(_END)
+    if not (found and ended):
+        raise SystemExit(f"{page} lacks the marks between which the table goes: {_BEGIN} {_END}")
+    page.write_text(f"{before}{_BEGIN}\n\n{_markdown(kept, command)}\n{_END}{after}")
+
+
+def _markdown(kept: list[Kept], command: str) -> str:
+    lines = [
+        "| # | what | against | measured in | ours | theirs | result | goal | met |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for one in (entry.outcome for entry in kept):
+        verdict = {True: "yes", False: "**no**", None: "not measured"}[one.met]
+        cells = (one.row, one.what, one.against, one.measured, one.ours, one.theirs)
+        lines.append(f"| {' | '.join(map(str, cells))} | {one.result} | {one.goal} | {verdict} |")
+    lines += ["", f"Command: `{command}`.", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in kept[-1].machine.items()]
+    times = sorted(entry.measured_at for entry in kept)
+    lines += [f"| measured | {times[0]} to {times[-1]} UTC |"]
+    lines += ["", "Each round of each side:", ""]
+    for entry in kept:
+        for side, rounds in entry.outcome.rounds.items():
+            figures = ", ".join(f"{figure:,.1f}" for figure in rounds)
+            lines.append(f"- {entry.outcome.row}, {side}: {figures}")
+    return "\n".join(lines) + "\n"
