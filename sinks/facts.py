@@ -60,7 +60,7 @@ def _refresh(client: Client, database: str, most_parts: int) -> Refreshed:
     if not parts:
         return Refreshed(0, 0)
     touched = f"{database}.touched WHERE _part IN {{parts:Array(String)}}"
-    names = ", ".join(_columns(client, database))
+    names = ", ".join(fact_columns(client, database))
     conversations = 0
     after: tuple[str, str] | None = None
     while True:
@@ -100,7 +100,7 @@ def _place(after: tuple[str, str] | None) -> dict[str, str | bool]:
     return {"is_first": after is None, "after_profile": profile, "after": conversation}
 
 
-def _columns(client: Client, database: str) -> list[str]:
+def fact_columns(client: Client, database: str) -> list[str]:
     """The view computes more than the table keeps: the steps on the way."""
     rows = client.query(
         "SELECT name FROM system.columns WHERE database = {database:String}"
