@@ -7,6 +7,7 @@ began is carried over, and what the swap itself may have overtaken is touched, s
 compute it.
 """
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -19,6 +20,9 @@ from sinks.facts import CONVERSATIONS_AT_ONCE, fact_columns
 TABLE = "conversation_facts"
 BESIDE = "conversation_facts_beside"
 
+_SETTLE_SECONDS = 10.0
+"""Longer than an insert takes from its first table to its last, most often by much."""
+
 
 def reproject(
     client: Client,
@@ -27,21 +31,23 @@ def reproject(
     cluster: str | None = None,
     progress: Callable[[int], None] = lambda _: None,
     at_once: int = CONVERSATIONS_AT_ONCE,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> int:
     """Returns how many conversations were computed. Blocks; one at a time. A call that was cut
     leaves a table beside, which the next one begins anew. Raises ArchiveError (sinks.errors)."""
     try:
-        return _reproject(client, database, cluster, progress, at_once)
+        return _reproject(client, database, cluster, progress, at_once, sleep)
     except (ClickHouseError, OSError) as error:
         raise classified(error, table=f"{database}.{TABLE}") from error
 
 
-def _reproject(
+def _reproject(  # noqa: PLR0917 - of one caller
     client: Client,
     database: str,
     cluster: str | None,
     progress: Callable[[int], None],
     at_once: int,
+    sleep: Callable[[float], None],
 ) -> int:
     on = f" ON CLUSTER {cluster}" if cluster else ""
     old, new = f"{database}.{TABLE}", f"{database}.{BESIDE}"
@@ -71,14 +77,24 @@ def _reproject(
         settings={"async_insert": 0},
     )
     client.command(f"EXCHANGE TABLES {old} AND {new}{on}")
-    client.command(
-        f"INSERT INTO {database}.touched (profile_id, conversation_id)"
-        f" SELECT DISTINCT profile_id, conversation_id FROM {new} WHERE {_SINCE}",
-        parameters=since,
-        settings={"async_insert": 0},
-    )
+    _touch(client, database, began)
+    sleep(_SETTLE_SECONDS)
+    _touch(client, database, began)
     client.command(f"DROP TABLE {new}{on} SYNC")
     return computed
+
+
+def _touch(client: Client, database: str, began: datetime) -> None:
+    """What came since this began is computed again. A worker's own computing that had begun before
+    the swap writes into the table that is dropped, and takes the touch with it: so it is told here
+    by the events themselves, and twice, since `event_log` is written after `events`."""
+    client.command(
+        f"INSERT INTO {database}.touched (profile_id, conversation_id)"
+        f" SELECT DISTINCT profile_id, conversation_id FROM {database}.event_log"
+        " WHERE inserted_at >= {since:DateTime64(6, 'UTC')} AND event_id != ''",
+        parameters={"since": began},
+        settings={"async_insert": 0},
+    )
 
 
 _AFTER = (
