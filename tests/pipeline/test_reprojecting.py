@@ -20,7 +20,7 @@ from tests.conftest import ClickHouse
 
 pytestmark = pytest.mark.pipeline
 
-BEFORE, MEANWHILE = 600, 15
+BEFORE, MEANWHILE = 300, 6
 CONVERSATIONS = "SELECT * EXCEPT (computed_at) FROM {0}.conversation_facts FINAL ORDER BY ALL"
 TRUTH = "SELECT {1} FROM {0}.computed_facts ORDER BY ALL"
 
@@ -108,10 +108,7 @@ def test_events_that_come_meanwhile_are_in_the_facts_and_no_view_ever_counts_les
     writer = threading.Thread(target=traffic)
     writer.start()
     try:
-        for _ in range(2):
-            reprojecting.reproject(
-                client, database=database, at_once=20, sleep=lambda _: time.sleep(1)
-            )
+        reprojecting.reproject(client, database=database, at_once=60, sleep=lambda _: time.sleep(1))
     finally:
         done.set()
         writer.join(120)
