@@ -30,6 +30,8 @@ GRANT SELECT, INSERT, ALTER UPDATE ON dm.* TO dm_sink;
 GRANT ALTER DELETE ON dm.touched TO dm_sink;
 GRANT OPTIMIZE ON dm.conversation_facts TO dm_sink;
 GRANT SELECT ON system.parts TO dm_sink;
+-- Three numbers for its gauges (sinks/standing.py).
+GRANT SELECT ON dm_analytics.* TO dm_sink;
 
 -- The gateway: its API reads the views, and the tables that they stand on.
 CREATE ROLE IF NOT EXISTS dm_gateway;

@@ -42,7 +42,7 @@ class BatchConsumer(driver.Consumer):
         message = super()._to_message(tp, record)
         if tp.topic in self.batched:
             self._delivered[tp].append(message)
-            metrics.BATCH_RECORDS.labels(tp.topic).observe(len(record.value))
+            metrics.child(metrics.BATCH_RECORDS, tp.topic).observe(len(record.value))
         return message
 
     async def perform_seek(self) -> None:

@@ -18,14 +18,22 @@ class Source(StrEnum):
     LOG = "log"
 
 
+class Projection(StrEnum):
+    FACTS = "facts"
+
+
 def rebuild_command(
     source: Annotated[
         Source, typer.Option("--from", help="What to fold: the log, or the archive and its tail.")
-    ],
+    ] = Source.ARCHIVE,
     write: Annotated[
         bool, typer.Option("--write", help="Make the rebuilt state the live one.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --write: do not ask.")] = False,
+    projection: Annotated[
+        Projection | None,
+        typer.Option(help="Not the state: the archive's facts of conversations, beside traffic."),
+    ] = None,
     show: Annotated[int, typer.Option(min=0, help="How many differences to print.")] = 20,
 ) -> None:
     """Fold all that happened into state anew, and compare it with the live one field by field.
@@ -33,8 +41,14 @@ def rebuild_command(
     Exit code 1 where they differ. --write makes the state's changelog say what was rebuilt: stop
     all conversations workers before, and start them afterwards.
 
+    --projection facts computes the archive's facts of all conversations anew, in a table beside
+    the one in use, and swaps them: traffic and questions go on meanwhile.
+
     Example: dmstream rebuild --from archive
     """
+    if projection is not None:
+        _reproject(Settings())
+        return
     from streams import rebuilding
     from streams.local.screen import wide_console
 
@@ -54,6 +68,23 @@ def rebuild_command(
     _report(rebuilt, show, written=write)
     if rebuilt.differing and not write:
         raise typer.Exit(1)
+
+
+def _reproject(settings: Settings) -> None:
+    from sinks import clickhouse, reprojecting
+    from streams.local.screen import wide_console
+
+    client = clickhouse.connect_with(settings)
+    try:
+        with wide_console().status("computing facts") as status:
+            computed = reprojecting.reproject(
+                client,
+                database=settings.clickhouse_database,
+                progress=lambda done: status.update(f"{done:,} conversations computed"),
+            )
+    finally:
+        client.close()
+    typer.echo(f"The facts of {computed:,} conversations were computed anew.")
 
 
 def _report(rebuilt: "Rebuilt", show: int, *, written: bool) -> None:

@@ -139,7 +139,7 @@ class WebhookEndpoint:
             )
             return not_kept_answer(error)
         metrics.WEBHOOK_KEEP_SECONDS.observe(perf_counter() - began)
-        metrics.WEBHOOKS_ACCEPTED.labels(self.provider).inc()
+        metrics.child(metrics.WEBHOOKS_ACCEPTED, self.provider).inc()
         self.log.debug(
             "webhook kept",
             account=account,

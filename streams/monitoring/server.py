@@ -53,7 +53,10 @@ class MonitorServer:
         app = _app(live, ready, make_wsgi_app(registry))
         self._server = _listen(host, port, app)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name="monitor", daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.05},  # as long as `stop` waits; half a second by default
+            name="monitor",
+            daemon=True,
         )
 
     @property

@@ -83,12 +83,11 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
     """On a connection of its own, so that no insert waits for it. Each worker does it: two that
     meet do the same work twice, and whichever dies, another goes on."""
-    client = connect_with(settings, connections=1)
+    client = connect_with(settings, connections=2)
     stack.callback(client.close)
     refresh = partial(facts.refresh_beside_readers, client, database=settings.clickhouse_database)
     computing = asyncio.create_task(keep_computed(refresh))
     stack.callback(computing.cancel)
-    # Both are seldom and short; one connection serves them one after the other.
     ask = partial(standing, client, database=settings.clickhouse_database)
     telling = asyncio.create_task(keep_told(ask))
     stack.callback(telling.cancel)

@@ -9,6 +9,8 @@ import typer
 import yaml
 
 from streams.cli import app
+from streams.monitoring import probe
+from streams.monitoring.ports import NAMES, port_of
 from streams.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -81,12 +83,39 @@ def test_published_ports_are_loopback_and_those_of_the_defaults() -> None:
         int(defaults.kafka.rpartition(":")[2]),
         int(defaults.clickhouse_url.rpartition(":")[2]),
         3000,  # Grafana's own
+        9090,  # Prometheus' own
     }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_runs_is_asked_whether_it_gets_on_by_a_module_that_is_there(name: str) -> None:
+    health = OURS[name]["healthcheck"]
+    assert health["test"] == ["CMD", "python", "-m", probe.__name__]
+    assert float(health["timeout"].rstrip("s")) > probe.SECONDS
+    image = re.search(r"HEALTHCHECK .*\\\n\s+CMD (\[.*\])", (ROOT / "Dockerfile").read_text())
+    assert image is not None
+    assert yaml.safe_load(image[1]) == health["test"][1:]
+
+
+def test_prometheus_asks_each_process_on_its_own_port() -> None:
+    told = yaml.safe_load((ROOT / "docs/prometheus/prometheus.yml").read_text())
+    (job,) = told["scrape_configs"]
+    asked = {name: sd["port"] for sd in job["dns_sd_configs"] for name in sd["names"]}
+    assert asked == {name: port_of(None, name) for name in NAMES}
+    assert set(asked) <= set(OURS)
+    for name in NAMES:
+        environment = OURS[name]["environment"]
+        assert environment["DM_MONITOR_HOST"] == "0.0.0.0"  # noqa: S104 - inside its network
+        assert "DM_MONITOR_PORT" not in environment
+    (volume,) = SERVICES["prometheus"]["volumes"]
+    folder, inside, _ = volume.split(":")
+    for rules in told["rule_files"]:
+        assert (ROOT / rules.replace(inside, folder)).exists()
 
 
 def test_no_secret_has_a_value_in_the_file() -> None:
     for service in SERVICES.values():
-        for variable, value in service["environment"].items():
+        for variable, value in service.get("environment", {}).items():
             if re.search("SECRET|PASSWORD|TOKEN", variable):
                 assert value.startswith("${"), f"{variable} has a value"
 

@@ -25,7 +25,8 @@ def one_spelling(name: str) -> str:
 
 def test_every_dependency_that_is_asked_for_is_pinned() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *project["optional-dependencies"]["dev"], "hatchling"]
+    optional = project["optional-dependencies"]
+    asked = [*project["dependencies"], *optional["dev"], *optional["traces"], "hatchling"]
     pins = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {one_spelling(pin.partition("==")[0]) for pin in pins}
     missing = {one_spelling(re.split(r"[^\w.-]", name)[0]) for name in asked} - pinned
