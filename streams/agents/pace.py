@@ -19,7 +19,6 @@ import structlog
 
 from schemas.base import Provider
 from streams.agents.outgoing import Outgoing
-from streams.limits import Limit
 from streams.providers.protocol import Allowance
 from streams.providers.rates import Rate, weight
 
@@ -214,7 +213,7 @@ def _tell(item: Outgoing, weighed: list[tuple[_Bucket, int]], due: float) -> Non
     slowest, _ = max(weighed, key=lambda pair: pair[0].planned_free_at(pair[1]))
     log.info(
         "sends_wait_for_limit", account=item.paused_with, counts=slowest.rate.counts,
-        limit=str(Limit(slowest.most, slowest.rate.limit.seconds)),
+        limit=f"{slowest.most} in {slowest.rate.limit.seconds:g} s",
         until=_instant(due).isoformat(timespec="milliseconds"),
     )  # fmt: skip
 
