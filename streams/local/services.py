@@ -22,8 +22,8 @@ CLICKHOUSE = "ClickHouse"
 GATEWAY = "gateway"
 SANDBOX = "sandbox"
 _X_IN_THE_SANDBOX = Limit(99, 900)
-"""What an answer of X was seen to say. With the 15 of X's page, whoever tries the pipeline out would
-wait for minutes after a few answers."""
+"""What an answer of X was seen to say. With the 15 of X's page, whoever tries the pipeline out
+would wait for minutes after a few answers."""
 WORKERS = ("conversations", "delivery", "history", "webhooks")
 
 
