@@ -159,6 +159,10 @@ class Dispatcher:
         self.pace.take(item, now)
         item = replace(item, attempts=item.attempts + 1, attempted_at=now)
         await self.journal.attempting(item, send_events.attempted(item, now))
+        erased = self._erased_since(item)  # while that was made durable
+        if erased is not None:
+            await self._fail(item, erased)
+            return None
         result = await self.send(item.accepted, item.outbound())
         now = self.clock()
         if self.is_erased(item.accepted):

@@ -188,6 +188,15 @@ async def test_the_reply_window_is_looked_at_again_at_each_attempt() -> None:
     assert all(e.time < ends for e in world.journal.events if isinstance(e, events.SendAttempted))
 
 
+@pytest.mark.parametrize(("window", "ends"), [(None, 900), (60, 60), (3600, 900)])
+async def test_a_connector_is_told_until_when_it_may_write(window: int | None, ends: int) -> None:
+    """Invariant 7: noting the attempt may take long (the broker is away), uploads as well."""
+    world = World()
+    closes = None if window is None else NOON + timedelta(seconds=window)
+    await world.submit("a", window_expires_at=closes)
+    assert world.outbounds[0].not_after == NOON + timedelta(seconds=ends)
+
+
 async def test_ten_troubles_in_a_row_open_the_circuit_and_the_rest_waits() -> None:
     world = World()
     for number in range(10):
