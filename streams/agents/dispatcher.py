@@ -157,6 +157,10 @@ class Dispatcher:
             await self._wait_until(item, held_back)
             return None
         self.pace.take(item, now)
+        return await self._request(item, now)
+
+    async def _request(self, item: Outgoing, now: datetime) -> tuple[Outgoing, float] | None:
+        """Notes the attempt, makes it, and tells what came of it. Returns as `_attempt` does."""
         item = replace(item, attempts=item.attempts + 1, attempted_at=now)
         await self.journal.attempting(item, send_events.attempted(item, now))
         erased = self._erased_since(item)  # while that was made durable
