@@ -57,7 +57,7 @@ async def test_a_crash_between_two_quick_attempts_goes_on_and_counts_them() -> N
         resting.set()
         await asyncio.Event().wait()
 
-    world.dispatcher.sleep = rest
+    world.dispatcher._resting.sleep = rest
     cut = world.dispatcher.submit(item)
     await resting.wait()
     cut.cancel()
@@ -106,7 +106,7 @@ async def test_stopping_does_not_wait_for_what_is_due_later() -> None:
     async def never(_: float) -> None:
         await asyncio.Event().wait()
 
-    world.dispatcher.sleep = never
+    world.dispatcher._resting.sleep = never
     (due,) = world.submit_delayed()
     await settle()
     await asyncio.wait_for(world.dispatcher.stop(), 1)
