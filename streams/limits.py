@@ -1,16 +1,18 @@
 """A limit as settings write it: so many in so many seconds."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Limit(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Limit:
     """At most `most` in any `seconds`."""
 
     most: int
     seconds: float
 
     def __str__(self) -> str:
-        return f"{self.most} in {self.seconds:g} s"
+        """As `parsed` reads it."""
+        return f"{self.most}/{self.seconds}"
 
 
 def parsed(text: str) -> tuple[Limit, ...]:

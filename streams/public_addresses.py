@@ -26,13 +26,24 @@ async def why_not(url: str, schemes: frozenset[str]) -> str | None:
         return _is_none(schemes)
     if parts.username is not None:
         return "has a user name in it"
-    if host == "localhost" or host.endswith(_INSIDE):
+    if _is_inside(host):
         return "is not on the public internet"
     try:
         found = await addresses_of(host)
     except OSError:
         return None
     return None if all(map(is_public, found)) else "is not on the public internet"
+
+
+async def one_of(host: str, port: int) -> str | None:
+    """An address to connect to; None where the name leads nowhere, or also inside."""
+    if _is_inside(host):
+        return None
+    try:
+        found = await addresses_of(host, port)
+    except OSError:
+        return None
+    return found[0] if found and all(map(is_public, found)) else None
 
 
 async def addresses_of(host: str, port: int | None = None) -> list[str]:
@@ -54,6 +65,10 @@ def is_public(address: str) -> bool:
     if found in _NAT64:
         mapped = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
     return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+
+
+def _is_inside(host: str) -> bool:
+    return host == "localhost" or host.endswith(_INSIDE)
 
 
 def _is_none(schemes: frozenset[str]) -> str:

@@ -18,8 +18,10 @@ from schemas.events import SendAccepted
 from streams.agents import send_events
 from streams.agents.breaker import Breaker
 from streams.agents.counting import count_ended
+from streams.agents.lines import line_up
 from streams.agents.outgoing import Journal, Outgoing
 from streams.agents.pace import Pace
+from streams.agents.resting import Resting
 from streams.agents.waiting import Waiting
 from streams.monitoring import metrics
 from streams.providers.protocol import OutboundSend, SendError, Sent
@@ -63,22 +65,24 @@ class Dispatcher:
     _slots: dict[Provider, asyncio.Semaphore] = field(default_factory=dict)
     _waiting: Waiting = field(default_factory=Waiting)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _resting: dict[str, set[asyncio.Event]] = field(default_factory=dict)
-    """By conversation: what wakes those who rest."""
+    _resting: Resting = field(init=False)
 
     def __post_init__(self) -> None:
+        self._resting = Resting(self.clock, self.sleep)
         for send in self.journal.waiting():
             self._waiting.add(send)
 
     def submit(self, item: Outgoing) -> "asyncio.Task[None]":
         """Puts a send behind the earlier ones of its conversation. The task ends when its outcome
         (or its place on the delayed topic) is durable; it raises StoppedError, or on a bug."""
-        return _line_up(self._tails, item, lambda earlier: self._after(earlier, item))
+        return line_up(self._tails, item.conversation, lambda earlier: self._after(earlier, item))
 
     def submit_when_due(self, item: Outgoing, not_before: datetime) -> "asyncio.Task[None]":
         """The same at `not_before`; sends of one conversation keep the order of these calls."""
-        return _line_up(
-            self._due_tails, item, lambda earlier: self._when_due(earlier, item, not_before)
+        return line_up(
+            self._due_tails,
+            item.conversation,
+            lambda earlier: self._when_due(earlier, item, not_before),
         )
 
     async def stop(self, grace_seconds: float = 5.0) -> None:
@@ -88,15 +92,14 @@ class Dispatcher:
         outlasts the grace is unknown to them, and its end is still written by us.
         """
         self._stop.set()
-        for conversation in list(self._resting):
-            self._wake(conversation)
+        self._resting.wake_all()
         under_way = {*self._tails.values(), *self._due_tails.values()}
         if under_way:
             await asyncio.wait(under_way, timeout=grace_seconds)
 
     def erased(self, conversation: str) -> None:
         """Its correspondent was erased: sends that rest end at once."""
-        self._wake(conversation)
+        self._resting.wake(conversation)
 
     async def _when_due(
         self, earlier: "asyncio.Task[None] | None", item: Outgoing, not_before: datetime
@@ -159,8 +162,16 @@ class Dispatcher:
             await self._wait_until(item, held_back)
             return None
         self.pace.take(item, now)
+        return await self._request(item, now)
+
+    async def _request(self, item: Outgoing, now: datetime) -> tuple[Outgoing, float] | None:
+        """Notes the attempt, makes it, and tells what came of it. Returns as `_attempt` does."""
         item = replace(item, attempts=item.attempts + 1, attempted_at=now)
         await self.journal.attempting(item, send_events.attempted(item, now))
+        erased = self._erased_since(item)  # while that was made durable
+        if erased is not None:
+            await self._fail(item, erased)
+            return None
         result = await self.send(item.accepted, item.outbound())
         now = self.clock()
         if self.is_erased(item.accepted):
@@ -274,41 +285,9 @@ class Dispatcher:
         return self._slots.setdefault(provider, asyncio.Semaphore(self.at_once))
 
     async def _rest(self, item: Outgoing, until: datetime) -> None:
-        """Sleeps; or until the dispatcher is stopped, or the send needs to wait no longer."""
-        while not self._stop.is_set() and not self.is_erased(item.accepted):
-            seconds = (until - self.clock()).total_seconds()
-            if seconds <= 0:
-                return
-            woken = asyncio.Event()
-            resting = self._resting.setdefault(item.conversation, set())
-            resting.add(woken)
-            ways = [asyncio.create_task(self.sleep(seconds)), asyncio.create_task(woken.wait())]
-            try:
-                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for way in ways:
-                    way.cancel()
-                resting.discard(woken)
-                if not resting:
-                    self._resting.pop(item.conversation, None)
-
-    def _wake(self, conversation: str) -> None:
-        for woken in self._resting.get(conversation, ()):
-            woken.set()
-
-
-def _line_up(
-    tails: dict[str, "asyncio.Task[None]"],
-    item: Outgoing,
-    begin: "Callable[[asyncio.Task[None] | None], Coroutine[Any, Any, None]]",
-) -> "asyncio.Task[None]":
-    conversation = item.conversation
-    task = asyncio.create_task(begin(tails.get(conversation)))
-    tails[conversation] = task
-
-    def forget(done: "asyncio.Task[None]") -> None:
-        if tails.get(conversation) is done:
-            del tails[conversation]
-
-    task.add_done_callback(forget)
-    return task
+        """Until then; or until the dispatcher is stopped, or the send is not to leave any more."""
+        await self._resting.rest(
+            item.conversation,
+            until,
+            lambda: self._stop.is_set() or self.is_erased(item.accepted),
+        )

@@ -56,6 +56,7 @@ class Outgoing:
         data = self.accepted.data
         if self.accepted.platform is None:
             raise ValueError(f"send {data.command_id} names no platform")
+        ends = data.window_expires_at
         return OutboundSend(
             command_id=data.command_id,
             platform=self.accepted.platform,
@@ -66,6 +67,7 @@ class Outgoing:
             media_urls=data.media_urls,
             human_agent=data.human_agent,
             delivered=self.delivered,
+            not_after=data.expires_at if ends is None else min(ends, data.expires_at),
         )
 
 

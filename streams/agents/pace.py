@@ -19,7 +19,6 @@ import structlog
 
 from schemas.base import Provider
 from streams.agents.outgoing import Outgoing
-from streams.limits import Limit
 from streams.providers.protocol import Allowance
 from streams.providers.rates import Rate, weight
 
@@ -29,6 +28,8 @@ _KEPT_ACCOUNTS = 10_000
 """Above it, accounts whose buckets are full again are forgotten: a new one says the same."""
 _OVERDUE_SECONDS = 5.0
 """Who comes later than this after their turn gets a new one: after a pause all come at once."""
+_QUIET_SECONDS = 30.0
+"""After so long without a wait, the next one is another."""
 _CLOCK_TICK = 0.001
 """Instants on the delayed topic are whole milliseconds: who is early by one need not wait again."""
 
@@ -94,9 +95,9 @@ class _Account:
     buckets: tuple[_Bucket, ...]
     turns: dict[str, float] = field(default_factory=dict)
     """Who waits, by the id of the accepted send, and the instant from which it may ask again."""
-    is_told: bool = False
-    """The log has that it waits. Told anew once all its buckets were full in between: an account
-    just above its limit waits for a moment at every send."""
+    waited_at: float | None = None
+    """When it last had to wait. The log tells of it anew after a while without: an account just
+    above its limit waits for a moment at every send."""
     people: "OrderedDict[int, float]" = field(default_factory=OrderedDict)
     """Whom the account wrote to, and when last, the longest ago first."""
 
@@ -120,6 +121,7 @@ class Pace:
     share: float = 1.0
     """Of each limit: workers share an account's conversations by their partitions."""
     _accounts: dict[str, _Account] = field(default_factory=dict)
+    _forget_above: int = _KEPT_ACCOUNTS
 
     def begin(self, share: float) -> None:
         """For a new assignment of partitions."""
@@ -133,7 +135,6 @@ class Pace:
         """Until when the account's limits hold the send back; None where it may go at once, and
         then `take` counts it. It has a turn until it has gone, or says that it `gives_up`."""
         account, at = self._account(item), now.timestamp()
-        account.is_told &= not account.is_idle(at)
         self._count_people(account, item, at)
         weighed = self._weighed(account, item)
         turn = account.turns.get(item.accepted.id)
@@ -145,9 +146,9 @@ class Pace:
             in_line = True
         if due <= at + _CLOCK_TICK:
             return None
-        if not account.is_told:
-            account.is_told = True
+        if account.waited_at is None or at - account.waited_at > _QUIET_SECONDS:
             _tell(item, weighed, due)
+        account.waited_at = max(at, due)
         if not in_line:
             for bucket, n in weighed:
                 bucket.plan(n, at)
@@ -202,19 +203,20 @@ class Pace:
         return found
 
     def _forget_the_idle(self, now: float) -> None:
-        if len(self._accounts) >= _KEPT_ACCOUNTS:
+        if len(self._accounts) >= self._forget_above:
             self._accounts = {
                 name: account
                 for name, account in self._accounts.items()
                 if not account.is_idle(now)
             }
+            self._forget_above = max(_KEPT_ACCOUNTS, 2 * len(self._accounts))
 
 
 def _tell(item: Outgoing, weighed: list[tuple[_Bucket, int]], due: float) -> None:
     slowest, _ = max(weighed, key=lambda pair: pair[0].planned_free_at(pair[1]))
     log.info(
         "sends_wait_for_limit", account=item.paused_with, counts=slowest.rate.counts,
-        limit=str(Limit(slowest.most, slowest.rate.limit.seconds)),
+        limit=f"{slowest.most} in {slowest.rate.limit.seconds:g} s",
         until=_instant(due).isoformat(timespec="milliseconds"),
     )  # fmt: skip
 

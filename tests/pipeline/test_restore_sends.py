@@ -95,6 +95,37 @@ def kinds(talk: Talk, command_id: str) -> list[str]:
     return [event.type.removesuffix(".v1") for event in talk.log.of(command_id)]
 
 
+def test_what_was_erased_while_it_waited_is_put_back_and_ends_without_leaving(talk: Talk) -> None:
+    """The archive has blanked its text: nobody may be sent what is left of it."""
+    erased, other, lost = (accepted(name, digits()) for name in ("erased", "other", "lost"))
+    told: list[Event] = [erased, other, lost]
+    told += [
+        events.CorrespondentErased(
+            id=f"erasure of {send.data.command_id}",
+            source="/test",
+            time=send.time + timedelta(seconds=1),
+            receivedat=send.time + timedelta(seconds=1),
+            subject=send.subject,
+            profileid="shop",
+            platform="facebook",
+            data=data.CorrespondentErased(
+                provider="meta",
+                account_id="10000",
+                correspondent_id=send.data.correspondent_id,
+            ),
+        )
+        for send in (erased, lost)
+    ]
+    restored(talk, told, {lost: note("attempting")})
+    talk.running.start("delivery")
+    assert isinstance(talk.outcome("other"), events.MessageSent)
+    assert talk.reason("erased", "send.failed") == "erased"
+    unknown = talk.outcome("lost")
+    assert isinstance(unknown, events.SendUnknown)
+    assert unknown.data.text is None
+    assert attempts(talk, erased.data.correspondent_id) == 0
+
+
 def test_after_an_orderly_stop_each_send_goes_on_from_where_it_was(talk: Talk) -> None:
     """Invariant 8: one that was never begun is sent, one that had failed for now is tried again,
     and one whose request may have been written is not."""

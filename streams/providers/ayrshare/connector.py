@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import httpx
 
@@ -11,8 +12,9 @@ from schemas.base import Platform, Provider
 from streams.providers import answers, waits
 from streams.providers.answers import Json
 from streams.providers.ayrshare import errors, history
+from streams.providers.connecting import HttpConnector
 from streams.providers.credentials import Credential
-from streams.providers.http import NoAnswer, base_address, exchange, json_post, no_answer_error
+from streams.providers.http import base_address, json_post
 from streams.providers.protocol import (
     AccountHealth,
     Allowance,
@@ -23,16 +25,17 @@ from streams.providers.protocol import (
     SendError,
     Sent,
 )
-from streams.providers.reading import Reader, utc_now
+from streams.providers.reading import utc_now
 
 NETWORKS: dict[Platform, str] = {"facebook": "facebook", "instagram": "instagram", "x": "twitter"}
 """Ayrshare's words for the platforms."""
 
 
-class Ayrshare:
+class Ayrshare(HttpConnector):
     """Text and media of a command go in one call; Ayrshare makes the network's messages of it."""
 
     name: Provider = "ayrshare"
+    platform = "Ayrshare"
 
     def __init__(
         self,
@@ -42,10 +45,8 @@ class Ayrshare:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._client = client
+        super().__init__(client, sleep=sleep, now=now)
         self._url = base_address(url, "DM_AYRSHARE_URL")
-        self._sleep = sleep
-        self._now = now
 
     def classify_error(
         self, status: int | None, headers: Mapping[str, str], body: bytes
@@ -69,9 +70,9 @@ class Ayrshare:
         )
         if late := send.too_late(self._now()):
             return late
-        answer = await exchange(self._client, request)
-        if isinstance(answer, NoAnswer):
-            return no_answer_error(answer, "Ayrshare")
+        answer = await self._exchange(request)
+        if isinstance(answer, SendError):
+            return answer
         reply = answers.parse_object(answer.body)
         if answer.status == httpx.codes.OK and reply.get("status") == "success":
             return Sent(
@@ -82,20 +83,15 @@ class Ayrshare:
                 pause_seconds=_used_up(answer.headers),
                 allowance=_allowance(answer.headers),
             )
-        error = errors.classify_error(answer.status, answer.headers, answer.body)
+        error = self._refused(answer)
         return _in_part(error) if _parts(send) > 1 else error
 
     def history(
         self, account: LinkedAccount, credential: Credential, cursor: str | None = None
     ) -> AsyncIterator[HistoryPage]:
-        reader = Reader(
-            self._client,
-            classify=errors.classify_error,
-            platform="Ayrshare",
-            headers=_headers(account.platform, credential),
-            spent=lambda headers: waits.Wait(_used_up(headers, share=history.SHARE_OF_CALLS)),
-            sleep=self._sleep,
-            now=self._now,
+        reader = self._reader(
+            _headers(account.platform, credential),
+            lambda headers: waits.Wait(_used_up(headers, share=history.SHARE_OF_CALLS)),
         )
         address = f"{self._url}/messages/{NETWORKS[account.platform]}"
         return history.pages(reader, address, account, cursor)
@@ -104,19 +100,18 @@ class Ayrshare:
         request = self._client.build_request(
             "GET", f"{self._url}/user", headers=_headers("facebook", credential)
         )
-        answer = await exchange(self._client, request)
-        if isinstance(answer, NoAnswer):
-            return AccountHealth(error=no_answer_error(answer, "Ayrshare"))
-        user = answers.parse_object(answer.body)
-        if answer.status != httpx.codes.OK or user.get("status") == "error" or not user:
-            error = errors.classify_error(answer.status, answer.headers, answer.body)
-            return AccountHealth(error=error)
-        enabled = user.get("messagingEnabled")
-        return AccountHealth(
-            account_id=answers.text(user.get("refId")),
-            name=answers.text(user.get("title")),
-            messaging_enabled=enabled if isinstance(enabled, bool) else None,
-        )
+        return await self._who(request, _health)
+
+
+def _health(user: Any) -> AccountHealth | None:
+    if not isinstance(user, dict) or not user or user.get("status") == "error":
+        return None
+    enabled = user.get("messagingEnabled")
+    return AccountHealth(
+        account_id=answers.text(user.get("refId")),
+        name=answers.text(user.get("title")),
+        messaging_enabled=enabled if isinstance(enabled, bool) else None,
+    )
 
 
 def _headers(platform: Platform, credential: Credential) -> dict[str, str]:

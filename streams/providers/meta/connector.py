@@ -5,14 +5,16 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from schemas.base import Provider
 from streams.providers import answers, waits
+from streams.providers.connecting import HttpConnector
 from streams.providers.credentials import Credential
-from streams.providers.http import NoAnswer, base_address, exchange, json_post, no_answer_error
+from streams.providers.http import base_address, json_post
 from streams.providers.meta import errors, history, requests
 from streams.providers.protocol import (
     AccountHealth,
@@ -23,15 +25,16 @@ from streams.providers.protocol import (
     SendError,
     Sent,
 )
-from streams.providers.reading import Reader, utc_now
+from streams.providers.reading import utc_now
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
 
-class Meta:
+class Meta(HttpConnector):
     """`POST /{page or account}/messages`, with a page token or an Instagram user token."""
 
     name: Provider = "meta"
+    platform = "Meta"
 
     def __init__(
         self,
@@ -42,11 +45,9 @@ class Meta:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._client = client
+        super().__init__(client, sleep=sleep, now=now)
         self._graph = base_address(graph_url, "DM_META_GRAPH_URL")
         self._instagram = base_address(instagram_url, "DM_META_INSTAGRAM_URL")
-        self._sleep = sleep
-        self._now = now
 
     def classify_error(
         self, status: int | None, headers: Mapping[str, str], body: bytes
@@ -78,9 +79,9 @@ class Meta:
         request = json_post(
             self._client, f"{host}/{sender}/messages", body, _authorisation(credential)
         )
-        answer = await exchange(self._client, request)
-        if isinstance(answer, NoAnswer):
-            return no_answer_error(answer, "Meta")
+        answer = await self._exchange(request)
+        if isinstance(answer, SendError):
+            return answer
         reply = answers.parse_object(answer.body)
         message_id = answers.text(reply.get("message_id"))
         if answer.status == httpx.codes.OK and message_id is not None and "error" not in reply:
@@ -91,19 +92,14 @@ class Meta:
                 external_conversation_id=send.external_conversation_id,
                 pause_seconds=usage.seconds,
             )
-        return errors.classify_error(answer.status, answer.headers, answer.body)
+        return self._refused(answer)
 
     def history(
         self, account: LinkedAccount, credential: Credential, cursor: str | None = None
     ) -> AsyncIterator[HistoryPage]:
-        reader = Reader(
-            self._client,
-            classify=errors.classify_error,
-            platform="Meta",
-            headers=_authorisation(credential),
-            spent=lambda headers: waits.meta_usage(headers, full=history.PER_CENT_OF_CALLS),
-            sleep=self._sleep,
-            now=self._now,
+        reader = self._reader(
+            _authorisation(credential),
+            lambda headers: waits.meta_usage(headers, full=history.PER_CENT_OF_CALLS),
             every_seconds=history.SECONDS_BETWEEN_CALLS,
         )
         root = self._host(account.platform, credential)
@@ -117,22 +113,21 @@ class Meta:
         request = self._client.build_request(
             "GET", f"{host}/me", params={"fields": fields}, headers=_authorisation(credential)
         )
-        answer = await exchange(self._client, request)
-        if isinstance(answer, NoAnswer):
-            return AccountHealth(error=no_answer_error(answer, "Meta"))
-        me = answers.parse_object(answer.body)
-        # Instagram's login names two ids: `user_id` is the one that webhooks name.
-        account_id = answers.text(me.get("user_id")) or answers.text(me.get("id"))
-        if answer.status != httpx.codes.OK or account_id is None:
-            error = errors.classify_error(answer.status, answer.headers, answer.body)
-            return AccountHealth(error=error)
-        name = answers.text(me.get("name")) or answers.text(me.get("username"))
-        return AccountHealth(account_id=account_id, name=name)
+        return await self._who(request, _health)
 
     def _host(self, platform: str, credential: Credential) -> str:
         if platform == "instagram" and credential.login == "instagram":
             return self._instagram
         return self._graph
+
+
+def _health(me: Any) -> AccountHealth | None:
+    # Instagram's login names two ids: `user_id` is the one that webhooks name.
+    account_id = answers.text(answers.dig(me, "user_id")) or answers.text(answers.dig(me, "id"))
+    if account_id is None:
+        return None
+    name = answers.text(answers.dig(me, "name")) or answers.text(answers.dig(me, "username"))
+    return AccountHealth(account_id=account_id, name=name)
 
 
 def _sender(platform: str, account_id: str, credential: Credential) -> str:

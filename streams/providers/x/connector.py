@@ -4,14 +4,16 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 import httpx
 
 from schemas.base import Provider
 from streams.providers import answers, waits
 from streams.providers.answers import Json
+from streams.providers.connecting import HttpConnector
 from streams.providers.credentials import Credential
-from streams.providers.http import NoAnswer, base_address, exchange, json_post, no_answer_error
+from streams.providers.http import base_address, json_post
 from streams.providers.protocol import (
     AccountHealth,
     Allowance,
@@ -22,7 +24,7 @@ from streams.providers.protocol import (
     SendError,
     Sent,
 )
-from streams.providers.reading import Reader, utc_now
+from streams.providers.reading import utc_now
 from streams.providers.x import errors, history
 from streams.providers.x.media import MediaFetcher
 from streams.providers.x.upload import Uploader
@@ -30,10 +32,11 @@ from streams.providers.x.upload import Uploader
 _USER_ID = re.compile(r"\d{1,19}")  # by X's OpenAPI
 
 
-class X:
+class X(HttpConnector):
     """A text, one medium, or both in one message."""
 
     name: Provider = "x"
+    platform = "X"
 
     def __init__(
         self,
@@ -44,11 +47,9 @@ class X:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        self._client = client
+        super().__init__(client, sleep=sleep, now=now)
         self._url = base_address(url, "DM_X_URL")
         self._media = media
-        self._sleep = sleep
-        self._now = now
 
     def classify_error(
         self, status: int | None, headers: Mapping[str, str], body: bytes
@@ -75,9 +76,9 @@ class X:
         )
         if late := send.too_late(self._now()):
             return late
-        answer = await exchange(self._client, request)
-        if isinstance(answer, NoAnswer):
-            return no_answer_error(answer, "X")
+        answer = await self._exchange(request)
+        if isinstance(answer, SendError):
+            return answer
         reply = answers.parse(answer.body)
         event_id = answers.text(answers.dig(reply, "data", "dm_event_id"))
         if answer.status in (httpx.codes.OK, httpx.codes.CREATED) and event_id is not None:
@@ -93,7 +94,7 @@ class X:
                     answers.integer(answer.headers.get("x-rate-limit-remaining")),
                 ),
             )
-        return errors.classify_error(answer.status, answer.headers, answer.body)
+        return self._refused(answer)
 
     async def _media_id(self, url: str, credential: Credential) -> str | SendError:
         medium = await self._media.fetch(url)
@@ -105,31 +106,22 @@ class X:
     def history(
         self, account: LinkedAccount, credential: Credential, cursor: str | None = None
     ) -> AsyncIterator[HistoryPage]:
-        reader = Reader(
-            self._client,
-            classify=errors.classify_error,
-            platform="X",
-            headers=_authorisation(credential),
-            spent=_used_up,
-            sleep=self._sleep,
-            now=self._now,
-        )
+        reader = self._reader(_authorisation(credential), _used_up)
         return history.pages(reader, f"{self._url}/2/dm_events", account, cursor)
 
     async def verify(self, credential: Credential) -> AccountHealth:
         request = self._client.build_request(
             "GET", f"{self._url}/2/users/me", headers=_authorisation(credential)
         )
-        answer = await exchange(self._client, request)
-        if isinstance(answer, NoAnswer):
-            return AccountHealth(error=no_answer_error(answer, "X"))
-        me = answers.parse(answer.body)
-        user_id = answers.text(answers.dig(me, "data", "id"))
-        if answer.status != httpx.codes.OK or user_id is None:
-            error = errors.classify_error(answer.status, answer.headers, answer.body)
-            return AccountHealth(error=error)
-        name = answers.text(answers.dig(me, "data", "username"))
-        return AccountHealth(account_id=user_id, name=name)
+        return await self._who(request, _health)
+
+
+def _health(me: Any) -> AccountHealth | None:
+    user_id = answers.text(answers.dig(me, "data", "id"))
+    if user_id is None:
+        return None
+    name = answers.text(answers.dig(me, "data", "username"))
+    return AccountHealth(account_id=user_id, name=name)
 
 
 def _authorisation(credential: Credential) -> dict[str, str]:

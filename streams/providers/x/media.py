@@ -5,14 +5,12 @@ chose, so the address must be a public one: https, no redirects, and never a hos
 network, whatever its name resolves to.
 """
 
-import asyncio
-import ipaddress
-import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httpx
 
+from streams import public_addresses
 from streams.providers.http import Answer, NoAnswer, exchange
 from streams.providers.protocol import ErrorClass, SendError
 
@@ -67,7 +65,7 @@ class MediaFetcher:
             return self._client.build_request("GET", target, headers=headers)
         if parts.scheme != "https" or not host or parts.username is not None or port is not None:
             return _refused("a media address must be https, without a user and without a port")
-        address = await _public_address(host)
+        address = await public_addresses.one_of(host, 443)
         if address is None:
             return _refused("the media's address is not on the public internet")
         # The connection goes to the address that was checked, so that a name which resolves
@@ -78,18 +76,6 @@ class MediaFetcher:
             headers={**headers, "host": host},
             extensions={"sni_hostname": host},
         )
-
-
-async def _public_address(host: str) -> str | None:
-    """One address of the host; None where any of them is not global, or there is none."""
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return None
-    addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
-    if not addresses or not all(a.is_global and not a.is_multicast for a in addresses):
-        return None
-    return str(addresses[0])
 
 
 def _medium(answer: Answer) -> Medium | SendError:

@@ -210,6 +210,22 @@ def test_a_command_read_again_gives_no_event_but_is_handed_on_while_nothing_is_k
     assert len(place.written.on("dm.outbound.facebook.v1")) == 1
 
 
+def test_an_erasure_is_told_to_the_delivery_worker_also_by_who_catches_up() -> None:
+    """It was told to the log by a worker that died before it told the other topic."""
+    erased = events.CorrespondentErased(
+        **envelope("e1", subject=CONVERSATION, platform="facebook"),
+        data=data.CorrespondentErased(
+            provider="meta", account_id=PAGE, correspondent_id=PERSON
+        ),
+    )  # fmt: skip
+    for catches_up in (False, True):
+        place = open_for_business()
+        place.partition.catch_up_to = place.partition.position + (2 if catches_up else 0)
+        place.hear(erased, message(events.MessageReceived, "m2", text="Hello?"))
+        (told,) = place.written.on("dm.erasures.v1")
+        assert (told["profileid"], told["conversation_id"]) == (PROFILE, CONVERSATION)
+
+
 def test_a_rejected_send_is_not_handed_on() -> None:
     place = open_for_business()
     place.decides(SEND.model_copy(update={"text": None}))

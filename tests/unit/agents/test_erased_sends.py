@@ -119,6 +119,20 @@ async def test_of_one_whose_request_is_under_way_the_end_is_told_without_its_tex
     assert not any(getattr(event.data, "attachments", ()) for event in world.journal.events)
 
 
+async def test_one_whose_attempt_is_just_being_noted_is_not_written_any_more() -> None:
+    world = World()
+    note = world.journal.attempting
+
+    async def slowly(*noted: Any) -> None:
+        await note(*noted)
+        erase(world, "one")
+
+    world.journal.attempting = slowly  # type: ignore[method-assign]
+    await world.submit("a", "one")
+    assert world.requests == []
+    assert world.journal.told("a") == ["send.attempted", "send.failed=erased"]
+
+
 async def test_one_that_a_crash_cut_is_told_unknown_without_its_text() -> None:
     world = World()
     world.answers["a"] = [asyncio.Event().wait]

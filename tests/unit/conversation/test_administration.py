@@ -8,6 +8,7 @@ from schemas import commands, data
 from streams.conversation import settings
 from streams.conversation.administration import InvalidCommand
 from streams.conversation.outcomes import outcome_of
+from streams.conversation.sends import MOST_OPEN
 from tests.unit.conversation.erasing import without_what_was_erased
 from tests.unit.conversation.test_order import the_same
 from tests.unit.conversation.world import (
@@ -177,9 +178,10 @@ def test_a_crowded_conversation_folds_alike_without_the_texts_that_were_erased(
 ) -> None:
     """Invariant 4: whether an echo may be one of many sends is part of the state."""
     one = talking()
-    for number in range(6):
-        text = None if media and number > 3 else "their order"
-        one.do(send(f"c-{number}", text=text, media_urls=media if number > 3 else ()))
+    for number in range(MOST_OPEN + 2):
+        above = number >= MOST_OPEN
+        text = None if media and above else "their order"
+        one.do(send(f"c-{number}", text=text, media_urls=media if above else ()))
     assert (one.conversation().crowded_until is None) == bool(media)
     one.do(of_thread(commands.EraseCorrespondent, "erase"), after(minutes=1))
     the_same(one, folded(without_what_was_erased(one.log)))

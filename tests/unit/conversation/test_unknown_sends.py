@@ -187,11 +187,24 @@ def test_media_are_recognised_by_ids_alone() -> None:
 
 
 def test_state_holds_few_open_sends_and_never_a_text() -> None:
-    one = sending(*(f"c-{number}" for number in range(10)))
+    one = sending(*(f"c-{number}" for number in range(sends.MOST_OPEN + 6)))
     assert len(one.conversation().open) == sends.MOST_OPEN
     assert TEXT not in repr(one.conversation())
     one.hear(echo(after(seconds=1), command_id="c-0"))
     assert one.do(send("next"))[-1].data.echo_by_text, "there is room again"
+
+
+def test_of_ten_sends_under_way_each_is_recognised_by_its_text() -> None:
+    one = worker()
+    one.hear(writes(ago(minutes=1)))
+    for number in range(10):
+        one.do(send(f"c-{number}", text=f"number {number}"))
+        one.hear(attempt(f"c-{number}", after(seconds=1)))
+    one.hear(*(unknown(f"c-{number}", after(seconds=31)) for number in range(10)))
+    for number in (9, 0, 5):
+        one.hear(echo(after(seconds=3), text=f"number {number}", message_id=f"m-{number}"))
+    ends = [status(one, f"c-{number}") for number in range(10)]
+    assert [number for number, end in enumerate(ends) if end == "sent"] == [0, 5, 9]
 
 
 def test_an_echo_that_may_be_of_a_send_that_had_no_room_resolves_nothing() -> None:

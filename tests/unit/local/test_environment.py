@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from streams.limits import Limit
 from streams.local.environment import as_environment
 from streams.settings import Settings
 
@@ -21,6 +22,8 @@ def test_a_child_sees_what_its_parent_sees(monkeypatch: pytest.MonkeyPatch) -> N
         ready_file=Path("/run/ready"),
         month_zone="Europe/Madrid",
         auto_register=False,
+        x_send_limits=(Limit(200, 900), Limit(1000, 86_400.5)),
+        meta_send_limits=(),
     )
     for name, value in as_environment(ours).items():
         monkeypatch.setenv(name, value)

@@ -11,6 +11,7 @@ from schemas.events import Event, SendAccepted
 from streams.agents import send_events
 from streams.agents.outgoing import Outgoing
 from streams.conversation.outcomes import outcome_of
+from streams.erasures import Erasures
 from streams.local import journal_notes
 from streams.local.open_sends import OpenSends
 from streams.local.resuming import lost
@@ -83,7 +84,7 @@ def test_messages_that_speak_of_sends_or_are_nobody_s_command_are_passed_over() 
 
 def test_a_lost_send_is_told_as_unknown_after_an_attempt_so_that_an_echo_resolves_it() -> None:
     (found,) = left(SEND)
-    attempt, unknown = lost(found, NOON + timedelta(hours=1))
+    attempt, unknown = lost(found, Erasures(), NOON + timedelta(hours=1))
     assert isinstance(attempt, events.SendAttempted)
     assert attempt.time == SEND.time
     assert attempt.id == send_events.attempted(item(), NOON).id  # had it been made and lost
@@ -95,7 +96,7 @@ def test_a_lost_send_is_told_as_unknown_after_an_attempt_so_that_an_echo_resolve
 
 def test_a_lost_send_that_was_attempted_keeps_its_attempts() -> None:
     (found,) = left(SEND, send_events.attempted(item(attempts=2), NOON))
-    (unknown,) = lost(found, NOON)
+    (unknown,) = lost(found, Erasures(), NOON)
     assert isinstance(unknown, events.SendUnknown)
     assert unknown.data.attempts == 2
 

@@ -8,9 +8,9 @@ import httpx
 import orjson
 import pytest
 
+from streams import public_addresses
 from streams.providers.http import Answer, NoAnswer, exchange, make_client
 from streams.providers.protocol import ErrorClass, SendError
-from streams.providers.x import media
 from streams.providers.x.media import LARGEST, MediaFetcher, Medium
 from streams.providers.x.upload import PIECE_BYTES, Uploader
 from tests.unit.providers.loopback import (
@@ -56,6 +56,9 @@ def fetch_from(behave: Behaviour) -> Medium | SendError:
         "https://[::1]/a.png",
         "https://[fd00::1]/a.png",
         "https://[::ffff:127.0.0.1]/a.png",
+        "https://[64:ff9b::a00:1]/a.png",
+        "https://[2002:a00:1::]/a.png",
+        "https://vault.internal/a.png",
         "https://0.0.0.0/a.png",
         "https://224.0.0.1/a.png",
         "https://user:password@cdn.example/a.png",
@@ -94,11 +97,11 @@ def test_the_connection_goes_to_the_checked_address_under_the_name_s_certificate
     """A name that resolves differently a moment after the check gains nothing."""
     authority = Authority("media.example")
 
-    async def checked(host: str) -> str:
-        assert host == "media.example"
+    async def checked(host: str, port: int) -> str:
+        assert (host, port) == ("media.example", 443)
         return "127.0.0.1"
 
-    monkeypatch.setattr(media, "_public_address", checked)
+    monkeypatch.setattr(public_addresses, "one_of", checked)
 
     async def run(name: str | None) -> tuple[Answer | NoAnswer, Heard]:
         async with (
