@@ -23,6 +23,7 @@ _MAX_BATCH_BYTES = 512 * 1024
 # aiokafka's default, 750 ms at Faust's (measured). Others answer as soon as there is data. Idle, a
 # worker takes 8 % of a core at 16 ms, 6 % at 30 and 13 % at 10 (measured beside other work).
 EMBEDDED_FETCH_WAIT_MS = 16
+# How far apart a worker's fetches begin: docs/state-at-scale.md has what one costs.
 EMBEDDED_FETCH_PACE_MS = 8
 # Of who has some patience. An idle reader of eight partitions costs the broker 4.8 % of a core and
 # itself 4.0 % at 16 ms, 2 % and 1 % at 50 (measured beside other work).

@@ -1,7 +1,9 @@
 """What a partition's earlier owner may have left undone, found while its log is read again."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from schemas.events import Event, SendAccepted
@@ -23,7 +25,7 @@ class Heard(NamedTuple):
 class Owed:
     """Most of it turns out to be done, a few records further on."""
 
-    _facts: list[Heard] = field(default_factory=list)
+    _facts: deque[Heard] = field(default_factory=deque)
     """Events from which facts or answers follow, as far as the log was read."""
     _questions: list[Heard] = field(default_factory=list)
     """Events after which an account's history is due."""
@@ -34,18 +36,24 @@ class Owed:
     def note(self, heard: Heard, *, decides: bool, asks: bool) -> None:
         event = heard.event
         if isinstance(event, SendAccepted) and event.data.origin == "auto":
-            self._answers[event.data.command_id] = heard
+            self._answers.setdefault(event.data.command_id, heard)
         if decides:
             self._facts.append(heard)
         elif asks:
             self._questions.append(heard)
 
     def settle(self, states: WorkingSet, decides: Callable[[Event], bool]) -> None:
-        """Drops what the states show to be done."""
-        self._facts = [heard for heard in self._facts if decides(heard.event)]
-        self._answers = {
-            name: heard for name, heard in self._answers.items() if _is_open(heard.event, states)
-        }
+        """Drops what the states show to be done, up to the oldest that is not.
+
+        No further: where a setting has changed since, much may stay open to the end, and looking at
+        all of it with each batch would never get there.
+        """
+        while self._facts and not decides(self._facts[0].event):
+            self._facts.popleft()
+        for name, heard in list(self._answers.items()):
+            if _is_open(heard.event, states):
+                break
+            del self._answers[name]
 
     def first_offset(self) -> int | None:
         """Of the oldest record that must be read again if nobody pays; None where there is none.
@@ -53,14 +61,16 @@ class Owed:
         Questions don't count: an account whose webhooks alone are wanted stays due for ever, and
         would let nothing be acknowledged until the partition has caught up.
         """
-        both = (*self._facts, *self._answers.values())
-        return min((heard.offset for heard in both), default=None)
+        oldest = [*islice(self._facts, 1), *islice(self._answers.values(), 1)]
+        return min((heard.offset for heard in oldest), default=None)
 
-    def take(self) -> tuple[list[Heard], list[SendAccepted]]:
+    def take(self, states: WorkingSet) -> tuple[list[Heard], list[SendAccepted]]:
         """Events to decide about and sends to hand on, in the order of the log; nothing is left."""
         events = sorted((*self._facts, *self._questions), key=lambda heard: heard.offset)
-        sends = [heard.event for heard in self._answers.values()]
-        self._facts, self._questions, self._answers = [], [], {}
+        sends = [heard.event for heard in self._answers.values() if _is_open(heard.event, states)]
+        self._facts.clear()
+        self._questions.clear()
+        self._answers.clear()
         return events, [send for send in sends if isinstance(send, SendAccepted)]
 
 

@@ -88,17 +88,13 @@ class ConversationPartition:
                     asks = bool(history.due_after(state, event, self.rules))
                     self._owed.note(heard, decides=self._decides(event, state), asks=asks)
             if self.is_caught_up and not was_caught_up:
-                self._settle(states)
                 self._pay(states)
         if not self.is_caught_up:
-            self._settle(states)
-
-    def _settle(self, states: WorkingSet) -> None:
-        """Most have their derived events by now: `react` finds nothing more to add."""
-        self._owed.settle(states, lambda event: self._decides(event, states.load(event)))
+            self._owed.settle(states, lambda event: self._decides(event, states.load(event)))
 
     def _pay(self, states: WorkingSet) -> None:
-        events, sends = self._owed.take()
+        """Most have their derived events by now: `react` finds nothing more to add."""
+        events, sends = self._owed.take(states)
         self._to_hand_on.extend(sends)
         for heard in events:
             self._follow(heard, states.load(heard.event), states)
