@@ -14,9 +14,11 @@ from typing import Any
 
 import httpx
 
+from schemas.topics import COMMANDS
 from streams.gateway.signatures import sign_meta
 from streams.keys import make_key, write_keys
 from streams.local import processes
+from streams.log_positions import log_ends
 from streams.settings import Settings
 from tests.conftest import TEST_KAFKA, ClickHouse
 from tests.pipeline.sandbox import SECRETS, digits
@@ -162,6 +164,29 @@ class Shop:
         assert response.status_code == 200, response.text
         found: list[Any] = response.json()["messages"]
         return found
+
+
+def refused(response: httpx.Response, status: int, reason: str, code: int | None = None) -> Any:
+    """The body of an error that is this one."""
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert (body["status"], body["reason"]) == ("error", reason)
+    assert body["code"] == (code or status)
+    assert body["message"]
+    return body
+
+
+def reason(response: httpx.Response, status: int) -> str:
+    """Of an error with this status, in the shape of all errors."""
+    assert response.status_code == status, response.text
+    body = response.json()
+    assert body["status"] == "error"
+    assert set(body) >= {"status", "code", "message", "reason"}
+    return str(body["reason"])
+
+
+def commands_written(api: Api) -> int:
+    return sum(asyncio.run(log_ends(api.talk.running.settings, COMMANDS)).values())
 
 
 def _lets_in(address: str, key: str) -> bool:

@@ -35,7 +35,9 @@ def api(
 def test_the_example_goes_through_everything_and_hits_each_refusal(api: Api) -> None:
     """As it stands in the README: it imports nothing of ours."""
     assert "examples/messages_api.py" in (ROOT / "README.md").read_text()
-    assert not re.search(r"^(from|import) (streams|sinks|schemas)", EXAMPLE.read_text(), re.M)
+    assert not re.search(
+        r"^(from|import) (streams|sinks|schemas)", EXAMPLE.read_text(), re.MULTILINE
+    )
     done = subprocess.run(
         [sys.executable, str(EXAMPLE)],
         env={

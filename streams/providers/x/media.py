@@ -5,9 +5,6 @@ chose, so the address must be a public one: https, no redirects, and never a hos
 network, whatever its name resolves to.
 """
 
-import asyncio
-import ipaddress
-import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -15,6 +12,7 @@ import httpx
 
 from streams.providers.http import Answer, NoAnswer, exchange
 from streams.providers.protocol import ErrorClass, SendError
+from streams.public_addresses import addresses_of, is_public
 
 _MB = 1024 * 1024
 LARGEST = {
@@ -81,15 +79,12 @@ class MediaFetcher:
 
 
 async def _public_address(host: str) -> str | None:
-    """One address of the host; None where any of them is not global, or there is none."""
+    """One address of the host; None where any of them is not public, or there is none."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        found = await addresses_of(host, 443)
+    except OSError:
         return None
-    addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
-    if not addresses or not all(a.is_global and not a.is_multicast for a in addresses):
-        return None
-    return str(addresses[0])
+    return found[0] if found and all(map(is_public, found)) else None
 
 
 def _medium(answer: Answer) -> Medium | SendError:
