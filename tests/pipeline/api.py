@@ -34,10 +34,16 @@ class Client:
     profile: str = ""
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Again where it is 503, as a client would: the machine may do other work, too."""
         headers = {"authorization": f"Bearer {self.key}", **more.pop("headers", {})}
         if self.profile:
             headers.setdefault("profile-key", self.profile)
-        return self.http.request(method, path, headers=headers, **more)
+        deadline = time.monotonic() + 60
+        while True:
+            response = self.http.request(method, path, headers=headers, **more)
+            if response.status_code != 503 or time.monotonic() > deadline:
+                return response
+            time.sleep(0.5)
 
     def done(self, method: str, path: str, **more: Any) -> Any:
         """Its body, once it is 200: on a machine that does other work, too, the archive may stay
