@@ -43,7 +43,13 @@ api = httpx.Client(
 
 
 def call(method: str, path: str, body: Any = None, **query: Any) -> Any:
-    answer = api.request(method, path, json=body, params=query)
+    """A request that can be made again: under one key it is carried out once."""
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    for _ in range(30):
+        answer = api.request(method, path, json=body, params=query, headers=headers)
+        if answer.status_code != 503:
+            break
+        time.sleep(float(answer.headers.get("Retry-After", 1)))
     assert answer.status_code == 200, f"{method} {path}: {answer.text}"
     return answer.json()
 
@@ -102,6 +108,7 @@ def somebody_writes(account: str, text: str, platform: str = "facebook", **more:
 
 profile = call("POST", "/profiles", {"title": "The shop"})
 api.headers["Profile-Key"] = profile["profileKey"]
+eventually(lambda: api.get("/user").status_code == 200, "the profile in the archive")
 say("registered", profile["refId"])
 call("PATCH", "/profiles", {"messagingActive": True})
 page, instagram = id_of("account"), id_of("account")

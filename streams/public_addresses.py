@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 
 _LOOK_UP_SECONDS = 2.0
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given to networks of the public internet (IANA). Outside it are forms that
+carry an IPv4 address within, and private and local ranges that Python's tables may not know."""
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 _INSIDE = (".localhost", ".local", ".internal")
 
 
@@ -61,14 +65,19 @@ async def addresses_of(host: str, port: int | None = None) -> list[str]:
 def is_public(address: str) -> bool:
     """Of an IP address as text. One that carries another within is as public as that one."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
+    if isinstance(found, ipaddress.IPv4Address):
+        return found.is_global and not found.is_multicast
     if found in _NAT64:
-        mapped = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
-    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+        return is_public(str(ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)))
+    if found.sixtofour is not None and not is_public(str(found.sixtofour)):
+        return False
+    return found.is_global and found in _UNICAST and found not in _DOCUMENTATION
 
 
 def _is_inside(host: str) -> bool:
-    return host == "localhost" or host.endswith(_INSIDE)
+    host = host.rstrip(".")
+    # `%`: a zone of our own network, or a name that others decode and we do not.
+    return "%" in host or host == "localhost" or host.endswith(_INSIDE)
 
 
 def _is_none(schemes: frozenset[str]) -> str:

@@ -91,7 +91,7 @@ def with_replays(hooks: Iterable[HookRecord], all_known: Iterable[HookRecord]) -
 async def end_all(caller: Caller) -> None:
     """At the end of a profile: nobody is told anything of it any more. Raises Problem."""
     resources = caller.resources
-    async with resources.changing_hooks:
+    async with resources.changing_hooks(caller.profile):
         ending = with_replays(of_caller(caller), known(resources))
         if not ending:
             return

@@ -118,7 +118,7 @@ async def replay(
     X-Dmstream-Replay, and `replay` in the body. Ids are those of the first time."""
     resources = caller.resources
     change = HookChange.of(caller, "replay", idempotency_key, body.model_dump(mode="json"))
-    async with resources.changing_hooks:
+    async with resources.changing_hooks(caller.profile):
         done = change.done_before(one for one in known(resources) if one.replay is not None)
         if done:
             return Replays(replays=[shown(hook) for hook, _ in done])

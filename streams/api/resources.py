@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from weakref import WeakValueDictionary
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -59,8 +60,9 @@ class Resources:
     monotonic: Callable[[], float] = time.monotonic
     rules: Rules = field(init=False)
     streams: OpenStreams = field(init=False)
-    changing_hooks: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held from looking at the webhooks to their change: requests at once see each other's."""
+    _hook_locks: "WeakValueDictionary[str, asyncio.Lock]" = field(
+        default_factory=WeakValueDictionary
+    )
     _log_id: str = ""
 
     def __post_init__(self) -> None:
@@ -85,6 +87,11 @@ class Resources:
             await self.claims.stop()
             await self.outcomes.stop()
             self.asking.close()
+
+    def changing_hooks(self, profileid: str) -> asyncio.Lock:
+        """Held from looking at a profile's webhooks to their change: requests at once see each
+        other's."""
+        return self._hook_locks.setdefault(profileid, asyncio.Lock())
 
     async def log(self) -> str:
         """The incarnation of the log. Raises aiokafka's errors."""

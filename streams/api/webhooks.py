@@ -127,7 +127,7 @@ async def subscribe(
     signs beside it for 24 hours), and working again where it was disabled."""
     resources = caller.resources
     change = HookChange.of(caller, "subscribe", idempotency_key, body.model_dump())
-    async with resources.changing_hooks:
+    async with resources.changing_hooks(caller.profile):
         done = change.done_before(known(resources))
         if done:
             [(hook, request)] = done
@@ -179,7 +179,7 @@ async def unsubscribe(
 ) -> Unsubscribed:
     resources = caller.resources
     change = HookChange.of(caller, "unsubscribe", idempotency_key, body.model_dump())
-    async with resources.changing_hooks:
+    async with resources.changing_hooks(caller.profile):
         if change.done_before(known(resources)):
             return Unsubscribed(action=body.action)
         found = [

@@ -37,11 +37,17 @@ def listening(api: Api, shop: Shop, last: str = "") -> Iterator[Heard]:
     begun = threading.Event()
 
     def listen() -> None:
+        while not begun.is_set():  # 503: a machine that does other work, too; clients come back
+            hear()
+
+    def hear() -> None:
         with (
             httpx.Client(base_url=api.http.base_url, timeout=30, trust_env=False) as http,
             contextlib.suppress(httpx.HTTPError),
             http.stream("GET", "/events/stream", headers=headers) as response,
         ):
+            if response.status_code == 503:
+                return
             heard.response = response
             one: dict[str, str] = {}
             for line in response.iter_lines():
@@ -55,7 +61,7 @@ def listening(api: Api, shop: Shop, last: str = "") -> Iterator[Heard]:
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    assert begun.wait(10), "no stream"
+    assert begun.wait(60), "no stream"
     yield heard
     if heard.response is not None:
         stream = heard.response.extensions["network_stream"]

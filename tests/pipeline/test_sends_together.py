@@ -9,6 +9,7 @@ import pytest
 from schemas import events
 from schemas.data import AutoResponseConfigured
 from tests.conftest import ClickHouse
+from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.send_rows import assert_sent, row
 from tests.pipeline.talking import Talk, own_settings, talking
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.pipeline
 
 @pytest.fixture(scope="module")
 def talk(
-    broker: str, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+    broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talk]:
     folder = tmp_path_factory.mktemp("together")
     settings = own_settings(broker, folder, embedded_clickhouse)

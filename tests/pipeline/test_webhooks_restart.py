@@ -31,7 +31,13 @@ class Shop:
         headers = {"authorization": f"Bearer {secrets_of(self.place)['API_KEY']}"}
         if self.profile:
             headers["profile-key"] = self.profile
-        answer = httpx.request(method, self.url(path), headers=headers, timeout=30, **more)
+        deadline = time.monotonic() + 60
+        while True:
+            answer = httpx.request(method, self.url(path), headers=headers, timeout=30, **more)
+            # On a machine that does other work, too, a part may not answer in time.
+            if answer.status_code != 503 or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
