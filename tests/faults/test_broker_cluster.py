@@ -159,7 +159,7 @@ def test_every_topic_has_three_replicas_and_takes_writes_with_two(running: Runni
     found = places(settings.kafka, settings.topic_prefix)
     names = {place.topic for place in found}
     assert {settings.topic(topic.name) for topic in TOPICS} <= names
-    leader_topics = {name for name in names if name.endswith("-leader")}
+    leader_topics = {name for name in names if name.endswith("__leader")}
     assert settings.topic(STATE_CHANGELOG) in names
     assert leader_topics
     assert {len(place.replicas) for place in found} == {3}
