@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from streams.local.apache_kafka import why_not_here
+from streams.local.apache_kafka.node import free_port
 from streams.simulator.client import Sending, send
 from streams.simulator.sign import Secrets
 from streams.simulator.simulation import Simulation
@@ -39,7 +40,10 @@ def java() -> None:
 
 @pytest.fixture
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return Place(tmp_path_factory.mktemp("apache") / "data")
+    made = Place(tmp_path_factory.mktemp("apache") / "data")
+    # Its broker goes away and comes back: no client may get its port meanwhile.
+    made.environment["DM_KAFKA"] = f"127.0.0.1:{free_port()}"
+    return made
 
 
 def logs_archived(place: Place) -> list[str]:
