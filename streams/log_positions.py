@@ -1,9 +1,19 @@
 """Where the log ends, how far readers have come: what lag and completeness are counted from."""
 
+import asyncio
+import contextlib
 import time
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaConnectionError,
+    NodeNotReadyError,
+    NotCoordinatorForGroupError,
+)
+from aiokafka.structs import OffsetAndMetadata
 
 from streams import kafka
 from streams.settings import Settings
@@ -13,6 +23,14 @@ STATE_CHANGELOG = f"{CONVERSATIONS_GROUP}-state-changelog"
 """Where the conversations worker's state is durable: Faust names it after app and table."""
 
 _PATIENCE_SECONDS = 10.0
+_ASK_AGAIN_SECONDS = 0.1
+_COORDINATOR_MOVES = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    KafkaConnectionError,
+    NodeNotReadyError,
+)
 
 
 async def log_ends(settings: Settings, *topics: str) -> dict[TopicPartition, int]:
@@ -114,6 +132,8 @@ async def committed(settings: Settings, group: str, *topics: str) -> dict[TopicP
 
     `group` is its name without the prefix. The partitions are asked for by name: the embedded
     broker cuts the connection when it is asked for all, or about a group's members.
+
+    Raises TimeoutError where nobody answers for the group: its coordinator moves with its broker.
     """
     counts = await partition_counts(settings)
     partitions = [
@@ -126,12 +146,32 @@ async def committed(settings: Settings, group: str, *topics: str) -> dict[TopicP
     admin = AIOKafkaAdminClient(**kafka.connection(settings))
     await admin.start()
     try:
-        offsets = await admin.list_consumer_group_offsets(
-            settings.topic(group), partitions=partitions
-        )
-        return {partition: max(offsets[partition].offset, 0) for partition in partitions}
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            offsets = await _offsets(admin, settings.topic(group), partitions)
+    except TimeoutError as error:
+        raise TimeoutError(
+            f"no broker told the offsets of group {settings.topic(group)} within "
+            f"{_PATIENCE_SECONDS:.0f} s"
+        ) from error
     finally:
         await admin.close()
+    return {partition: max(offsets[partition].offset, 0) for partition in partitions}
+
+
+async def _offsets(
+    admin: AIOKafkaAdminClient, group: str, partitions: list[TopicPartition]
+) -> dict[TopicPartition, OffsetAndMetadata]:
+    """aiokafka overlooks that a coordinator may answer for the group as a whole that it is no
+    longer, or not yet, responsible: it then gives no offsets at all (measured while three nodes
+    were restarted in turn).
+    """
+    while True:
+        with contextlib.suppress(*_COORDINATOR_MOVES):
+            found: dict[TopicPartition, OffsetAndMetadata]
+            found = await admin.list_consumer_group_offsets(group, partitions=partitions)
+            if len(found) == len(partitions):
+                return found
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 async def partition_counts(settings: Settings) -> dict[str, int]:

@@ -2,22 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, Topic
 from streams import kafka
-from streams.local import processes
+from streams.agents.outbox import Outbox
 from streams.local.apache_kafka import Cluster, Node, start_cluster, why_not_here
 from streams.log_positions import STATE_CHANGELOG
 from streams.settings import Settings
 from streams.simulator.client import Tally
-from streams.simulator.simulation import APP_ID
 from tests.conftest import ClickHouse
 from tests.engines import APACHE, Broker
 from tests.faults.topic_places import (
@@ -26,14 +25,10 @@ from tests.faults.topic_places import (
     places,
     wait_for_places,
 )
+from tests.faults.under_load import pipeline_on, while_fed
 from tests.pipeline.running import Running
-from tests.pipeline.test_simulated_day import assert_archived, day, feed
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
-
-WEBHOOKS = 3000
-RATE = 80
-"""A second: the trouble takes half a minute, and the load goes on through all of it."""
 
 
 @pytest.fixture(scope="module")
@@ -50,35 +45,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def running(cluster: Cluster, embedded_clickhouse: ClickHouse, tmp_path: Path) -> Iterator[Running]:
-    settings = Broker(APACHE, cluster.bootstrap).settings(
-        tmp_path,
-        replication=3,
-        clickhouse_url=embedded_clickhouse.url,
-        clickhouse_database=embedded_clickhouse.migrated(),
-        port=processes.free_port(),
-        meta_app_ids=(APP_ID,),
-    )
-    asyncio.run(kafka.ensure_topics(settings))
-    pipeline = Running(settings, tmp_path)
-    for name in ("gateway", "conversations", "history"):
-        pipeline.start(name)
-    yield pipeline
-    pipeline.stop()
-    for node in cluster.nodes:
-        if not node.is_running:
-            node.start()
-
-
-def while_fed(running: Running, trouble: Callable[["Future[Tally]"], None]) -> None:
-    """The day comes in while there is trouble; then all of it is archived as it was meant."""
-    seed = random.randrange(1_000_000)
-    print("seed", seed)  # noqa: T201 - a failure is repeated by it
-    simulation = day(seed=seed, webhooks=WEBHOOKS)
-    with ThreadPoolExecutor(1) as feeder:
-        feeding = feeder.submit(feed, running, simulation, RATE)
-        trouble(feeding)
-        assert not feeding.result().unexpected
-    assert_archived(running, simulation)
+    with pipeline_on(cluster, embedded_clickhouse, tmp_path) as found:
+        yield found
 
 
 def kill_and_bring_back(cluster: Cluster, running: Running, node: Node) -> None:
@@ -97,7 +65,7 @@ def test_one_of_three_nodes_killed_under_load_loses_and_doubles_nothing(
     """Invariants 1, 2 and 10."""
 
     def trouble(feeding: "Future[Tally]") -> None:
-        chance = random.Random(WEBHOOKS)
+        chance = random.Random(3)
         while True:
             kill_and_bring_back(cluster, running, chance.choice(cluster.nodes))
             if feeding.done():
@@ -135,13 +103,63 @@ def test_all_nodes_restarted_in_turn_under_load_lose_and_double_nothing(
     while_fed(running, trouble)
 
 
+def test_what_waited_for_a_leader_longer_than_a_request_may_take_is_written_once_and_in_order(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """aiokafka drops a batch then, and with it the numbers by which the broker tells what is
+    missing: it refuses everything that follows."""
+    settings = Broker(APACHE, cluster.bootstrap).settings(tmp_path, partitions=3, replication=1)
+    topic = Topic("lonely", "none", "numbers")
+
+    async def flush(outbox: Outbox, number: int) -> None:
+        for partition in range(3):
+            outbox.add(settings.topic(topic.name), b"k", b"%d" % number, partition=partition)
+        await outbox.flush()
+
+    async def scenario() -> dict[int, list[bytes]]:
+        await kafka.ensure_topics(settings, (topic,))
+        producer = kafka.producer(settings, request_timeout_ms=2000)
+        await producer.start()
+        outbox = Outbox(producer, partitions=3)
+        await flush(outbox, 0)
+        node = cluster.nodes[1]
+        node.kill()
+        flushing = asyncio.create_task(flush(outbox, 1))
+        # Nobody else has the partition that it led, and for so long nobody leads it.
+        await asyncio.sleep(20)
+        assert not flushing.done()
+        node.start()
+        await asyncio.wait_for(flushing, 60)
+        await flush(outbox, 2)
+        await producer.stop()
+        return await values(settings, topic.name, 9)
+
+    written = [b"0", b"1", b"2"]
+    assert asyncio.run(scenario()) == {0: written, 1: written, 2: written}
+
+
+async def values(settings: Settings, topic: str, count: int) -> dict[int, list[bytes]]:
+    """By partition, in their order."""
+    found: dict[int, list[bytes]] = {}
+    consumer = kafka.reader(settings, topic)
+    await consumer.start()
+    try:
+        async with asyncio.timeout(60):
+            while sum(map(len, found.values())) < count:
+                record = await consumer.getone()
+                found.setdefault(record.partition, []).append(record.value)
+    finally:
+        await consumer.stop()
+    return found
+
+
 def test_every_topic_has_three_replicas_and_takes_writes_with_two(running: Running) -> None:
     """Faust's own topics too: state that only one node has would die with it."""
     settings = running.settings
     found = places(settings.kafka, settings.topic_prefix)
     names = {place.topic for place in found}
     assert {settings.topic(topic.name) for topic in TOPICS} <= names
-    leader_topics = {name for name in names if name.endswith("-leader")}
+    leader_topics = {name for name in names if name.endswith("__leader")}
     assert settings.topic(STATE_CHANGELOG) in names
     assert leader_topics
     assert {len(place.replicas) for place in found} == {3}

@@ -17,7 +17,8 @@ from streams.local import processes
 from streams.local.apache_kafka import jars
 from streams.local.broker import BrokerStartError
 
-_READY_SECONDS = 90.0
+_READY_SECONDS = 180.0
+"""Generous: five seconds where a machine does nothing else."""
 _PORTS = range(20_000, 30_000)
 """Below those that the kernel gives to clients: else a client that tries to reach a node that is
 down can get the node's own port, connect to itself, and keep the node from coming back."""
