@@ -1,0 +1,92 @@
+"""ClickHouse in every trouble it knows: nothing is lost by any, and nothing is stored twice."""
+
+import resource
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.clickhouse_engine import Engine
+from tests.faults.clickhouse_proxy import Door
+from tests.faults.field import Field
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+
+
+def refuses(door: Door, _: Engine) -> None:
+    door.shut = True
+    time.sleep(6.0)
+    door.shut = False
+
+
+def is_slow(door: Door, _: Engine) -> None:
+    """Slower than the worker's patience: each insert is applied, and nobody hears of it."""
+    door.slow_seconds = 4.0
+    time.sleep(10.0)
+    door.slow_seconds = 0.0
+
+
+def loses_answers(door: Door, _: Engine) -> None:
+    door.answers_to_lose = 12
+    time.sleep(6.0)
+
+
+def has_too_many_parts(door: Door, _: Engine) -> None:
+    door.too_many_parts = 6
+    time.sleep(6.0)
+
+
+def is_killed(_: Door, engine: Engine) -> None:
+    engine.kill()
+    time.sleep(5.0)
+    engine.start()
+
+
+def has_a_full_disk(_: Door, engine: Engine) -> None:
+    engine.limit_files(0)
+    time.sleep(8.0)
+    engine.limit_files(resource.RLIM_INFINITY)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [refuses, is_slow, loses_answers, has_too_many_parts, is_killed, has_a_full_disk],
+    ids=lambda trouble: trouble.__name__.replace("_", "-"),
+)
+def test_clickhouse_in_trouble_costs_time_and_nothing_else(
+    fragile: Field, trouble: Callable[[Door, Engine], None]
+) -> None:
+    """Webhooks and sends go on; afterwards the archive has each record once, in the rows that lie
+    there as well, and the history worker has not ended."""
+    field = fragile
+    assert field.door is not None
+    assert field.engine is not None
+    field.single_writer = True
+    feeding = field.feeding(120, 15)
+    field.wait_for_people()
+    field.answer(5)
+    trouble(field.door, field.engine)
+    feeding.result()
+    field.answer(5)
+    field.drain()
+    field.assert_clean()
+
+
+def test_clickhouse_that_is_gone_for_a_while_holds_up_neither_state_nor_sends(
+    fragile: Field,
+) -> None:
+    """While it is away, what is sent in is folded and answered; when it is back, it gets it all."""
+    field = fragile
+    assert field.door is not None
+    field.feed(field.deliveries(30))
+    field.wait_for_people()
+    field.door.shut = True
+    try:
+        field.feed(field.deliveries(60))
+        field.answer(5)
+        field.running.wait(field.all_ended, 40, "an end of every send without an archive")
+        field.folded()
+    finally:
+        field.door.shut = False
+    field.drain()
+    field.assert_clean()
