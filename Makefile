@@ -32,7 +32,7 @@ demo: $(INSTALLED) ## The same, and stop after the table of metrics
 	@exec $(BIN)/dmstream up --demo --exit --end-with-parent
 
 .PHONY: test
-test: $(INSTALLED_DEV) ## Run all tests: units, real processes, and processes killed while they work
+test: $(INSTALLED_DEV) ## Run all tests; those about Kafka itself on Apache Kafka too, where Java and Maven are
 	@exec $(BIN)/python -m pytest --durations=5 tests/unit tests/pipeline tests/browser tests/faults
 
 .PHONY: test-quick

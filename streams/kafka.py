@@ -1,5 +1,6 @@
 """Clients of the broker, made from settings: one place for security, acks, names and topics."""
 
+import math
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -62,7 +63,20 @@ def producer(settings: Settings, *, linger_ms: int = 0, **options: Any) -> AIOKa
         "max_batch_size": _MAX_BATCH_BYTES,
         "max_request_size": _MAX_REQUEST_BYTES,
     }
-    return AIOKafkaProducer(**connection(settings), **(ours | options))
+    made = AIOKafkaProducer(**connection(settings), **(ours | options))
+    if ours["enable_idempotence"] and options.get("enable_idempotence", True):
+        _keep_every_batch(made)
+    return made
+
+
+def _keep_every_batch(producer: AIOKafkaProducer) -> None:
+    """An idempotent aiokafka producer drops no batch, whatever its age, but for one case: the
+    partition has no leader when the batch is older than a request's timeout (40 s). The dropped one
+    has taken its sequence numbers with it, so the broker refuses all that follow
+    (OutOfOrderSequenceNumber), and only a new producer can write there again (measured:
+    conversations workers died when their broker came back).
+    """
+    producer._message_accumulator._batch_ttl = math.inf  # noqa: SLF001 - no option leads there
 
 
 async def write(settings: Settings, topic: str, records: Iterable[tuple[str, bytes]]) -> None:

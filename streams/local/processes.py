@@ -1,11 +1,13 @@
 """Child processes that never outlive us: not after Ctrl-C, not after `kill -9` of this process."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -60,6 +62,23 @@ def stop(child: subprocess.Popen[bytes], *, grace_seconds: float = 5.0) -> int:
         except subprocess.TimeoutExpired:
             child.kill()
     return child.wait()
+
+
+def pause(child: "subprocess.Popen[bytes]") -> None:
+    """SIGSTOP; returns once every thread stands still. The signal alone reaches them one by one,
+    and a server answered once more (seen in a test). Linux."""
+    child.send_signal(signal.SIGSTOP)
+    while any(state not in "TZX" for state in _thread_states(child.pid)):
+        time.sleep(0.001)
+
+
+def _thread_states(pid: int) -> list[str]:
+    """One letter each, as in proc(5)."""
+    states = []
+    for file in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with contextlib.suppress(OSError):  # it has ended since
+            states.append(file.read_text().rpartition(") ")[2][0])
+    return states
 
 
 def free_port() -> int:

@@ -20,7 +20,7 @@ from streams import kafka
 from streams.local import processes
 from streams.settings import Settings
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
 
 TOPIC = Topic("batched", "none", "numbers")
 

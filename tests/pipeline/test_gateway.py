@@ -25,7 +25,7 @@ from streams.local import processes
 from streams.local.broker import start_broker
 from streams.settings import Settings
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
 
 WEBHOOK_TOPIC = tuple(topic for topic in TOPICS if topic.name == WEBHOOKS)
 ENVIRONMENT = {
@@ -257,7 +257,7 @@ def test_a_broker_that_hangs_is_answered_for_in_time(start: Start, tmp_path: Pat
         gateway = start(settings)
         wait_until(gateway.is_ready, "it is ready")
         body = b'{"entry":[{"id":"1"}]}'
-        broker.send_signal(signal.SIGSTOP)
+        processes.pause(broker)
         refused(gateway.post(body), within=2.5)
         assert httpx.get(f"{gateway.url}/readyz").status_code == 503
         broker.send_signal(signal.SIGCONT)

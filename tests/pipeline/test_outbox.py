@@ -14,7 +14,7 @@ from streams.local import processes
 from streams.local.broker import start_broker
 from streams.settings import Settings
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
 
 TOPIC = Topic("written", "any", "numbers", {"max.message.bytes": "4194304"})
 
@@ -72,7 +72,7 @@ def test_a_flush_waits_while_the_broker_hangs_and_loses_nothing(tmp_path: Path) 
         outbox = Outbox(producer, partitions=2)
         outbox.add(settings.topic(TOPIC.name), b"key", b"before")
         await outbox.flush()
-        broker.send_signal(signal.SIGSTOP)
+        processes.pause(broker)
         outbox.add(settings.topic(TOPIC.name), b"key", b"after")
         flushing = asyncio.create_task(outbox.flush())
         await asyncio.sleep(2)

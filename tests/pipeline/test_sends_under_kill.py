@@ -14,7 +14,7 @@ from streams.conversation.outcomes import outcome_of
 from tests.engines import Broker
 from tests.pipeline.talking import Account, Talk, talking
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
 
 SENDS = int(os.environ.get("DM_TEST_SENDS", "400"))
 """10000 takes some minutes."""

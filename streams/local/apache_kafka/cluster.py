@@ -23,6 +23,17 @@ class Cluster:
         """The addresses of all nodes, comma separated."""
         return ",".join(node.address for node in self.nodes)
 
+    def start(self) -> None:
+        """Returns once each node counts on all others. Raises BrokerStartError."""
+        try:
+            for node in self.nodes:
+                node.launch()
+            for node in self.nodes:
+                node.wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
     def stop(self) -> None:
         """Ends all nodes; their folders stay. Together: the last of them alone would wait for the
         others, which are no majority any more."""
@@ -49,14 +60,7 @@ def start_cluster(
     cluster = prepare_cluster(
         nodes, folder, version, heap_mb=heap_mb, properties=properties, format_with=format_with
     )
-    try:
-        for node in cluster.nodes:
-            node.launch()
-        for node in cluster.nodes:
-            node.wait_until_ready()
-    except BaseException:
-        cluster.stop()
-        raise
+    cluster.start()
     return cluster
 
 

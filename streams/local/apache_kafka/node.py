@@ -72,10 +72,11 @@ class Node:
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
-            # Its arguments may hold passwords, its output does not repeat them.
-            said = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+            said = (done.stderr or done.stdout).strip().rpartition("\n")[2][:300]
+            # It repeats the arguments that it does not like, and these may hold a password.
+            why = f"one of {len(more)} arguments of the caller may be wrong" if more else said
             raise BrokerStartError(
-                f"the storage of Apache Kafka in {self.folder} could not be made: {said[:300]}"
+                f"the storage of Apache Kafka in {self.folder} could not be made: {why}"
             )
 
     def arguments(self) -> tuple[str, ...]:
@@ -125,7 +126,7 @@ class Node:
     def pause(self) -> None:
         """SIGSTOP: it neither answers nor lets go of its connections."""
         if self._child is not None:
-            self._child.send_signal(signal.SIGSTOP)
+            processes.pause(self._child)
 
     def resume(self) -> None:
         if self._child is not None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -93,3 +94,27 @@ def test_a_port_that_is_free_can_be_listened_on_and_one_that_is_taken_can_not() 
         taken.listen()
         assert processes.why_not_listen(port) is not None
         assert processes.is_listening(port)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="told by /proc")
+def test_a_paused_process_does_nothing_more_until_it_may(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    count = "import itertools, sys\nfor n in itertools.count(): print(n, flush=True)"
+    child = processes.start([sys.executable, "-c", count], log_file=log)
+    try:
+        wait_until(lambda: log.exists() and log.stat().st_size > 0)
+        processes.pause(child)
+        size = log.stat().st_size
+        time.sleep(0.05)
+        assert log.stat().st_size == size
+        child.send_signal(signal.SIGCONT)
+        wait_until(lambda: log.stat().st_size > size)
+    finally:
+        processes.stop(child, grace_seconds=0)
