@@ -70,6 +70,17 @@ class Recorder:
                 log.info("not_seen", error=type(error).__name__)
                 await asyncio.sleep(every_seconds)
 
+    async def look(self) -> None:
+        """Once. Raises KafkaError, ArchiveAwayError."""
+        admin = AIOKafkaAdminClient(**kafka.connection(self.settings))
+        await admin.start()
+        try:
+            incarnation = await kafka.log_id(self.settings)
+            for group, topics in _READ.items():
+                self.commits += await self._look(admin, incarnation, group, topics)
+        finally:
+            await admin.close()
+
     async def record(
         self,
         *,

@@ -49,6 +49,9 @@ COMMANDS = {
     "rebuild": Command(
         "streams.cli.rebuild:rebuild_command", "Fold all state anew and compare it with the live."
     ),
+    "check": Command(
+        "streams.cli.check:check_command", "Hold log, state and archive against the promises."
+    ),
     "doctor": Command("streams.cli.doctor:doctor_command", "Check that all is as it should be."),
 }
 

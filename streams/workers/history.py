@@ -29,7 +29,6 @@ log = structlog.get_logger()
 async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its ClickHouse client and reader started and put on the stack."""
     settings = await kafka.recognised(settings)
-    settings = await kafka.recognised(settings)
     incarnation = await kafka.log_id(settings)
     client = connect(
         settings.clickhouse_url,

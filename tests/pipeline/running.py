@@ -69,6 +69,7 @@ class Running:
             "DM_EMBEDDED": str(self.settings.embedded),
             "DM_KAFKA_SESSION_SECONDS": str(self.settings.kafka_session_seconds or 4),
             "DM_PARTITIONS": str(self.settings.partitions),
+            "DM_REPLICATION": str(self.settings.replication),
             "DM_TOPIC_PREFIX": self.settings.topic_prefix,
             "DM_CLICKHOUSE_URL": self.settings.clickhouse_url,
             "DM_CLICKHOUSE_DATABASE": self.settings.clickhouse_database,
