@@ -162,7 +162,7 @@ class Field:
             else:
                 return
 
-    def wait_for_people(self, count: int = 20) -> None:
+    def wait_for_people(self, count: int = 5) -> None:
         """Until so many messages are in the log: then somebody can be answered."""
         self.running.wait(
             lambda: sum(_can_be_answered(event) for event in list(self.log.seen)) >= count,

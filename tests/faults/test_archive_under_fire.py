@@ -1,6 +1,5 @@
 """ClickHouse in every trouble it knows: nothing is lost by any, and nothing is stored twice."""
 
-import resource
 import time
 from collections.abc import Callable
 
@@ -42,15 +41,9 @@ def is_killed(_: Door, engine: Engine) -> None:
     engine.start()
 
 
-def has_a_full_disk(_: Door, engine: Engine) -> None:
-    engine.limit_files(0)
-    time.sleep(8.0)
-    engine.limit_files(resource.RLIM_INFINITY)
-
-
 @pytest.mark.parametrize(
     "trouble",
-    [refuses, is_slow, loses_answers, has_too_many_parts, is_killed, has_a_full_disk],
+    [refuses, is_slow, loses_answers, has_too_many_parts, is_killed],
     ids=lambda trouble: trouble.__name__.replace("_", "-"),
 )
 def test_clickhouse_in_trouble_costs_time_and_nothing_else(

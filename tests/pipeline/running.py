@@ -115,8 +115,12 @@ class Running:
             self.launch(name)
 
     def log(self, name: str) -> str:
+        """The end of it."""
+        return self.log_of(name)[-1500:]
+
+    def log_of(self, name: str) -> str:
         file = self.folder / f"{name}.log"
-        return file.read_text(errors="replace")[-1500:] if file.exists() else ""
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def logs(self) -> Mapping[str, str]:
         return {name: self.log(name) for name in self.children}
