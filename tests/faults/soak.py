@@ -188,6 +188,7 @@ def soak(
     session = 6.0 if not field.running.settings.embedded else 4.0
     one = Soak(field, door, engine, nodes, say, session)
     field.running.revives = True
+    field.running.patience = 8.0  # a burst of kills on a busy machine is minutes of starting
     began, ended = time.monotonic(), threading.Event()
     feeding = threading.Thread(target=_feed, args=(field, rate, ended), daemon=True)
     feeding.start()
@@ -313,6 +314,22 @@ def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Node
         cluster.stop()
 
 
+@contextmanager
+def _keeping_logs(folder: Path, say: Say) -> Iterator[None]:
+    """The folder goes at the end; what the workers said stays where something went wrong."""
+    right = False
+    try:
+        yield
+        right = True
+    finally:
+        kept = Path(tempfile.gettempdir()) / f"{folder.name}-logs"
+        for log in folder.rglob("*.log"):
+            if log.stat().st_size and log.parent in {folder, folder / "clickhouse"}:
+                kept.mkdir(exist_ok=True)
+                (kept / log.name).write_bytes(log.read_bytes())
+        say(f"the workers' logs are in {kept}" + ("" if right else ": something went wrong"))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15.0)
@@ -328,6 +345,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="dmstream-soak-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         with (
+            _keeping_logs(folder, say),
             _brokers(given.kafka, folder, say) as (settings, nodes),
             soaking(settings, folder, given.seed) as (field, door, clickhouse),
         ):
@@ -351,10 +369,7 @@ def main() -> int:
             for finding in findings[:40]:
                 say(str(finding))
             if findings:
-                kept = Path(tempfile.mkdtemp(prefix="dmstream-soak-logs-"))
-                for log in folder.glob("*.log"):
-                    (kept / log.name).write_bytes(log.read_bytes())
-                say(f"{len(findings)} findings; the workers' logs are in {kept}")
+                say(f"{len(findings)} findings")
                 return 1
             say("the checker is clean")
             return 0

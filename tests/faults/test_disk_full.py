@@ -32,7 +32,7 @@ def test_a_full_disk_under_the_archive_costs_time_and_nothing_else(
     """While it is full no insert is acknowledged, webhooks are taken and sends leave; when there is
     room again the archive gets all of it, once. No worker ends."""
     with (
-        small_disk(tmp_path / "disk", megabytes=256) as disk,
+        small_disk(tmp_path / "disk", megabytes=1024) as disk,
         engine(disk) as clickhouse,
         door_to(clickhouse.url) as door,
         under_fire(

@@ -36,6 +36,8 @@ class Running:
     revives: bool = False
     """Whoever ends is started again, as a supervisor does. Else it fails the test."""
     revived: list[str] = field(default_factory=list)
+    patience: float = 3.0
+    """Other work may have the machine: what stands still does so after thrice the time too."""
 
     def start(self, name: str, *module: str) -> None:
         """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready.
@@ -98,8 +100,7 @@ class Running:
         return {name: processes.stop(child, grace_seconds=10) for name, child in children.items()}
 
     def wait(self, done: Callable[[], bool], seconds: float, what: str) -> None:
-        # Thrice: other work may have the machine, and what stands still does so after a minute too.
-        deadline = time.monotonic() + 3 * seconds
+        deadline = time.monotonic() + self.patience * seconds
         while not done():
             self.look_after()
             assert time.monotonic() < deadline, f"{what}: not within {seconds} s; {self.logs()}"
