@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -12,7 +12,13 @@ from aiokafka import TopicPartition
 
 from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES
 from sinks import facts
-from sinks.archive import Archive, LogRecord, insert_until_acknowledged, refuse_if_ahead
+from sinks.archive import (
+    Archive,
+    LogRecord,
+    insert_until_acknowledged,
+    refuse_if_ahead,
+    until_available,
+)
 from sinks.clickhouse import connect, connect_with
 from sinks.errors import ArchiveUnavailable
 from streams import kafka
@@ -56,8 +62,18 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 
     async def open_sink(topic: str, partition: int) -> SinkPartition:
         archive = archives[topic]
-        await archive.finish_erasures()
-        mark = await archive.high_water_mark(partition)
+
+        async def mark_now() -> int | None:
+            await archive.finish_erasures()
+            return await archive.high_water_mark(partition)
+
+        # A partition may come while ClickHouse is away: that is no reason to end either.
+        mark = await until_available(
+            mark_now,
+            sleep=asyncio.sleep,
+            on_trouble=_telling(topic, partition),
+            jitter=random.Random(),  # noqa: S311 - spreads waits; nothing secret
+        )
         place = TopicPartition(topic, partition)
         ends = await ends_now(settings, prober, [place])
         refuse_if_ahead(mark, ends[place], topic=topic, partition=partition)
@@ -87,17 +103,22 @@ def _inserting(archive: Archive, topic: str) -> Insert:
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 
     async def insert(partition: int, records: Sequence[LogRecord]) -> None:
-        def trouble(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
-            log.warning(
-                "archive_unavailable", topic=topic, partition=partition, error=str(error),
-                attempt=attempt, retry_in_seconds=round(wait, 2),
-            )  # fmt: skip
-
         await insert_until_acknowledged(
-            archive, partition, records, sleep=asyncio.sleep, on_trouble=trouble, jitter=jitter
-        )
+            archive, partition, records, sleep=asyncio.sleep,
+            on_trouble=_telling(topic, partition), jitter=jitter,
+        )  # fmt: skip
 
     return insert
+
+
+def _telling(topic: str, partition: int) -> Callable[[ArchiveUnavailable, int, float], None]:
+    def trouble(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
+        log.warning(
+            "archive_unavailable", topic=topic, partition=partition, error=str(error),
+            attempt=attempt, retry_in_seconds=round(wait, 2),
+        )  # fmt: skip
+
+    return trouble
 
 
 def _crash(app: faust.App, error: BaseException) -> None:

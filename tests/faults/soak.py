@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from schemas.topics import COMMANDS, EVENTS, OUTBOUND_FACEBOOK, WEBHOOKS
 from streams import kafka
 from streams.checker.findings import Finding
 from streams.local import processes
+from streams.local.apache_kafka import Node, start_cluster
 from streams.local.broker import start_broker
 from streams.settings import Settings
 from tests.faults.clickhouse_engine import DATABASE, Engine, engine
@@ -40,19 +41,13 @@ _FAULTS_OF_SENDS = (
 _POISON = (b"", b"\xff\xfe", b"{", b"[]", b'{"type":"dm.message.received.v1"}')
 
 
-class Nodes:
-    """Brokers that may die; none by default."""
-
-    def __init__(self, nodes: list[object] | None = None) -> None:
-        self.all = nodes or []
-
-
 @dataclass
 class Soak:
     field: Field
     door: Door
     engine: Engine
-    nodes: Nodes
+    nodes: Sequence[Node]
+    """Brokers that may die: of three, one at a time."""
     say: Say
     session: float
     """Seconds of silence after which a worker's partitions go to another."""
@@ -77,7 +72,7 @@ class Soak:
             "ClickHouse is killed": self.kill_clickhouse,
             "the platforms fail": self.fail_sends,
             "somebody writes nonsense": self.poison,
-            **({"a broker is killed": self.kill_broker} if self.nodes.all else {}),
+            **({"a broker is killed": self.kill_broker} if self.nodes else {}),
         }
 
     def hurt_until(self, deadline: float, between: Callable[[], None]) -> None:
@@ -164,10 +159,10 @@ class Soak:
         asyncio.run(kafka.write(self.field.running.settings, topic, records))
 
     def kill_broker(self) -> None:
-        node = self.chance.choice(self.nodes.all)
-        node.kill()  # type: ignore[attr-defined]
+        node = self.chance.choice(self.nodes)
+        node.kill()
         time.sleep(self.chance.uniform(1.0, 12.0))
-        node.start()  # type: ignore[attr-defined]
+        node.start()
 
     def _kill(self, name: str) -> None:
         self.field.running.kill(name)
@@ -182,7 +177,14 @@ class Soak:
 
 
 def soak(
-    field: Field, door: Door, engine: Engine, nodes: Nodes, *, seconds: float, rate: float, say: Say
+    field: Field,
+    door: Door,
+    engine: Engine,
+    nodes: Sequence[Node],
+    *,
+    seconds: float,
+    rate: float,
+    say: Say,
 ) -> tuple[list[Finding], Soak]:
     """Returns what the checker says, and what was done."""
     session = 6.0 if not field.running.settings.embedded else 4.0
@@ -282,7 +284,7 @@ def soaking(
 
 
 @contextmanager
-def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Nodes]]:
+def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Sequence[Node]]]:
     common = {"partitions": 4, "data_dir": folder, "topic_prefix": "soak."}
     if kind == "embedded":
         port = processes.free_port()
@@ -290,13 +292,11 @@ def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Node
         try:
             yield (
                 Settings(_env_file=None, kafka=f"127.0.0.1:{port}", embedded=True, **common),
-                Nodes(),
+                (),
             )
         finally:
             processes.stop(child)
         return
-    from streams.local.apache_kafka import start_cluster  # noqa: PLC0415
-
     say("three brokers start")
     cluster = start_cluster(3, folder / "kafka")
     try:
@@ -308,7 +308,7 @@ def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Node
                 kafka_session_seconds=6,
                 **common,
             ),
-            Nodes(list(cluster.nodes)),
+            cluster.nodes,
         )
     finally:
         cluster.stop()

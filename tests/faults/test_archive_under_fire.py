@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from streams.local import processes
 from tests.faults.clickhouse_engine import Engine
 from tests.faults.clickhouse_proxy import Door
 from tests.faults.field import Field
@@ -61,6 +62,25 @@ def test_clickhouse_in_trouble_costs_time_and_nothing_else(
     trouble(field.door, field.engine)
     feeding.result()
     field.answer(5)
+    field.drain()
+    field.assert_clean()
+
+
+def test_partitions_that_change_hands_while_clickhouse_is_away_end_nobody(fragile: Field) -> None:
+    """The new owner asks the archive how far it is, gets no answer, and waits; it does not end."""
+    field, running = fragile, fragile.running
+    assert field.door is not None
+    field.single_writer = False
+    running.start("history.2")
+    field.feed(field.deliveries(40))
+    field.door.shut = True
+    try:
+        assert processes.stop(running.children.pop("history.2"), grace_seconds=30) == 0
+        field.feed(field.deliveries(40))
+        time.sleep(8.0)
+        running.look_after()
+    finally:
+        field.door.shut = False
     field.drain()
     field.assert_clean()
 

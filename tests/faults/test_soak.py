@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines import Broker
-from tests.faults.soak import Nodes, soak, soaking
+from tests.faults.soak import soak, soaking
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
 
@@ -19,9 +19,7 @@ def test_a_minute_of_traffic_and_faults_drawn_at_random_keeps_every_promise(
 ) -> None:
     """Whatever is hurt in whatever order, once it is quiet the checker finds nothing."""
     with soaking(broker.settings(tmp_path), tmp_path, None) as (field, door, clickhouse):
-        findings, done = soak(
-            field, door, clickhouse, Nodes(), seconds=SECONDS, rate=RATE, say=print
-        )
+        findings, done = soak(field, door, clickhouse, (), seconds=SECONDS, rate=RATE, say=print)
         assert not findings, f"seed {field.seed}: {list(map(str, findings[:8]))}"
         assert done.hurt
         assert field.sends
