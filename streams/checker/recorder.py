@@ -166,7 +166,7 @@ class Recorder:
         """All records that are there now, by topic, each partition in its order."""
         settings = self.settings
         names = (*_TOPICS, STATE_CHANGELOG)
-        ends = await log_ends(settings, *names)
+        ends = await _ends(settings, *names)
         reader = kafka.reader(settings)
         await reader.start()
         found: dict[TopicPartition, list[Any]] = defaultdict(list)
@@ -196,3 +196,13 @@ class Recorder:
                 for one in found[place]
             )
         return made
+
+
+async def _ends(settings: Settings, *names: str) -> dict[TopicPartition, int]:
+    """Some thirty partitions at once: a broker that has much else to do may need another try."""
+    for _ in range(4):
+        try:
+            return await log_ends(settings, *names)
+        except TimeoutError:
+            continue
+    return await log_ends(settings, *names)

@@ -15,13 +15,13 @@ pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
 
 def fill(ballast: Path) -> None:
     """Down to the last byte."""
-    with ballast.open("wb") as file:
+    with ballast.open("wb", buffering=0) as file:
         for size in (1024 * 1024, 4096, 1):
             chunk = bytes(size)
             try:
                 while True:
-                    file.write(chunk)
-                    file.flush()
+                    if not file.write(chunk):
+                        break
             except OSError:
                 continue
 
@@ -32,7 +32,7 @@ def test_a_full_disk_under_the_archive_costs_time_and_nothing_else(
     """While it is full no insert is acknowledged, webhooks are taken and sends leave; when there is
     room again the archive gets all of it, once. No worker ends."""
     with (
-        small_disk(tmp_path / "disk", megabytes=1024) as disk,
+        small_disk(tmp_path / "disk", megabytes=256) as disk,
         engine(disk) as clickhouse,
         door_to(clickhouse.url) as door,
         under_fire(
