@@ -43,6 +43,11 @@ test: $(INSTALLED_DEV) ## Run all tests; those about Kafka itself on Apache Kafk
 test-quick: $(INSTALLED_DEV) ## Run the unit tests only (seconds)
 	@exec $(BIN)/python -m pytest -n auto --dist loadfile tests/unit
 
+# make soak ARGS='--minutes 60 --kafka apache --seed 7'
+.PHONY: soak
+soak: $(INSTALLED_DEV) ## Hurt the pipeline for 15 minutes, then check every promise (ARGS='--kafka apache')
+	@exec $(BIN)/python -m tests.faults.soak $(ARGS)
+
 .PHONY: bench-state
 bench-state: $(INSTALLED_DEV) ## Measure bytes per conversation, recovery and rate with up to 1,000,000 (minutes)
 	@exec $(BIN)/python -m bench.state

@@ -16,7 +16,7 @@ migrations/0001 (order keys and the deduplication window).
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 
 from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
@@ -54,6 +54,8 @@ MAX_SECONDS = 1.0
 """How long the caller gathers a batch: so rows show within about a second, and parts stay few."""
 
 _LONGEST_WAIT = 30.0
+
+T = TypeVar("T")
 
 Kind = Literal["events", "failures", "deliveries"]
 _TABLES: dict[Kind, str] = {
@@ -205,7 +207,23 @@ async def insert_until_acknowledged(
     on_trouble: Callable[[ArchiveUnavailable, int, float], None],
     jitter: random.Random,
 ) -> None:
-    """Sends the range until a definite answer comes. Raises ArchiveRefused.
+    """Sends the range until a definite answer comes. Raises ArchiveRefused."""
+    await until_available(
+        lambda: archive.insert(partition, records),
+        sleep=sleep,
+        on_trouble=on_trouble,
+        jitter=jitter,
+    )
+
+
+async def until_available(
+    ask: Callable[[], Awaitable[T]],
+    *,
+    sleep: Callable[[float], Awaitable[None]],
+    on_trouble: Callable[[ArchiveUnavailable, int, float], None],
+    jitter: random.Random,
+) -> T:
+    """Asks again until there is an answer. Raises ArchiveRefused.
 
     `on_trouble` hears of each failed attempt: the error, its number from 1, the seconds until the
     next: for metrics, and to pause the partition. Waits double from the error's `retry_after` to
@@ -214,15 +232,13 @@ async def insert_until_acknowledged(
     attempt = 0
     while True:
         try:
-            await archive.insert(partition, records)
+            return await ask()
         except ArchiveUnavailable as trouble:
             attempt += 1
             longest = min(_LONGEST_WAIT, trouble.retry_after * 2 ** min(attempt - 1, 16))
             wait = longest * jitter.uniform(0.5, 1.0)
             on_trouble(trouble, attempt, wait)
             await sleep(wait)
-        else:
-            return
 
 
 def cut(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
@@ -264,4 +280,5 @@ __all__ = [
     "cut",
     "insert_until_acknowledged",
     "refuse_if_ahead",
+    "until_available",
 ]

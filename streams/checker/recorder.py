@@ -70,6 +70,17 @@ class Recorder:
                 log.info("not_seen", error=type(error).__name__)
                 await asyncio.sleep(every_seconds)
 
+    async def look(self) -> None:
+        """Once. Raises KafkaError, ArchiveAwayError."""
+        admin = AIOKafkaAdminClient(**kafka.connection(self.settings))
+        await admin.start()
+        try:
+            incarnation = await kafka.log_id(self.settings)
+            for group, topics in _READ.items():
+                self.commits += await self._look(admin, incarnation, group, topics)
+        finally:
+            await admin.close()
+
     async def record(
         self,
         *,
@@ -155,7 +166,7 @@ class Recorder:
         """All records that are there now, by topic, each partition in its order."""
         settings = self.settings
         names = (*_TOPICS, STATE_CHANGELOG)
-        ends = await log_ends(settings, *names)
+        ends = await _ends(settings, *names)
         reader = kafka.reader(settings)
         await reader.start()
         found: dict[TopicPartition, list[Any]] = defaultdict(list)
@@ -185,3 +196,13 @@ class Recorder:
                 for one in found[place]
             )
         return made
+
+
+async def _ends(settings: Settings, *names: str) -> dict[TopicPartition, int]:
+    """Some thirty partitions at once: a broker that has much else to do may need another try."""
+    for _ in range(4):
+        try:
+            return await log_ends(settings, *names)
+        except TimeoutError:
+            continue
+    return await log_ends(settings, *names)

@@ -53,6 +53,9 @@ COMMANDS = {
     "drain": Command(
         "streams.cli.drain:drain_command", "Work off what is there, take nothing new, stop."
     ),
+    "check": Command(
+        "streams.cli.check:check_command", "Hold log, state and archive against the promises."
+    ),
     "doctor": Command("streams.cli.doctor:doctor_command", "Check that all is as it should be."),
 }
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -13,7 +13,13 @@ from aiokafka import TopicPartition
 
 from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES
 from sinks import facts
-from sinks.archive import Archive, LogRecord, insert_until_acknowledged, refuse_if_ahead
+from sinks.archive import (
+    Archive,
+    LogRecord,
+    insert_until_acknowledged,
+    refuse_if_ahead,
+    until_available,
+)
 from sinks.clickhouse import connect, connect_with
 from sinks.errors import ArchiveUnavailable
 from sinks.standing import standing
@@ -62,8 +68,18 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
 
     async def open_sink(topic: str, partition: int) -> SinkPartition:
         archive = archives[topic]
-        await archive.finish_erasures()
-        mark = await archive.high_water_mark(partition)
+
+        async def mark_now() -> int | None:
+            await archive.finish_erasures()
+            return await archive.high_water_mark(partition)
+
+        # A partition may come while ClickHouse is away: that is no reason to end either.
+        mark = await until_available(
+            mark_now,
+            sleep=asyncio.sleep,
+            on_trouble=_telling(topic, partition),
+            jitter=random.Random(),  # noqa: S311 - spreads waits; nothing secret
+        )
         place = TopicPartition(topic, partition)
         ends = await ends_now(settings, prober, [place])
         refuse_if_ahead(mark, ends[place], topic=topic, partition=partition)
@@ -97,13 +113,6 @@ def _inserting(archive: Archive, topic: str) -> Insert:
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 
     async def insert(partition: int, records: Sequence[LogRecord]) -> None:
-        def waited_out(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
-            trouble("ClickHouse")
-            log.warning(
-                "archive_unavailable", topic=topic, partition=partition, error=str(error),
-                attempt=attempt, retry_in_seconds=round(wait, 2),
-            )  # fmt: skip
-
         began = time.time_ns()
         with metrics.INSERT_SECONDS.labels(topic).time():
             await insert_until_acknowledged(
@@ -111,7 +120,7 @@ def _inserting(archive: Archive, topic: str) -> Insert:
                 partition,
                 records,
                 sleep=asyncio.sleep,
-                on_trouble=waited_out,
+                on_trouble=_telling(topic, partition),
                 jitter=jitter,
             )
         traces.inserted(records, began, time.time_ns(), topic=topic)
@@ -121,6 +130,17 @@ def _inserting(archive: Archive, topic: str) -> Insert:
         )
 
     return insert
+
+
+def _telling(topic: str, partition: int) -> Callable[[ArchiveUnavailable, int, float], None]:
+    def waited_out(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
+        trouble("ClickHouse")
+        log.warning(
+            "archive_unavailable", topic=topic, partition=partition, error=str(error),
+            attempt=attempt, retry_in_seconds=round(wait, 2),
+        )  # fmt: skip
+
+    return waited_out
 
 
 def _crash(app: faust.App, error: BaseException) -> None:

@@ -9,10 +9,10 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -91,20 +91,26 @@ class Field:
             ).deliveries()
         )
 
-    def feed(self, deliveries: Sequence[Delivery], rate: float | None = None) -> None:
-        """Returns once each has its answer; each must be the one that was meant."""
-        secrets = Secrets(
+    def feed(
+        self,
+        deliveries: Sequence[Delivery],
+        rate: float | None = None,
+        secrets: Mapping[str, str] = boxes.SECRETS,
+    ) -> None:
+        """Returns once each has its answer. `secrets` sign, by the settings' names."""
+        signing = Secrets(
             {
-                "ayrshare": SecretStr(boxes.SECRETS["DM_AYRSHARE_SECRETS"]),
-                "meta": SecretStr(boxes.SECRETS["DM_META_APP_SECRETS"]),
-                "x": SecretStr(boxes.SECRETS["DM_X_CONSUMER_SECRETS"]),
+                "ayrshare": SecretStr(secrets["DM_AYRSHARE_SECRETS"]),
+                "meta": SecretStr(secrets["DM_META_APP_SECRETS"]),
+                "x": SecretStr(secrets["DM_X_CONSUMER_SECRETS"]),
             }
         )
         url = f"http://127.0.0.1:{self.running.settings.port}"
         sending = Sending(
-            url=url, secrets=secrets, rate=rate, concurrency=16, patience_seconds=120.0
+            url=url, secrets=signing, rate=rate, concurrency=16, patience_seconds=120.0
         )
         tally = asyncio.run(send(iter(deliveries), len(deliveries), sending))
+        assert tally.unexpected <= len(tally.surprises), "more surprises than are kept"
         other = {surprise.number: surprise.status for surprise in tally.surprises}
         self.requests += [
             Request(
@@ -115,9 +121,16 @@ class Field:
             for one in deliveries
         ]
 
-    def feeding(self, webhooks: int, rate: float, **more: Any) -> "Future[None]":
+    def feeding(
+        self, webhooks: int, rate: float, secrets: Mapping[str, str] = boxes.SECRETS, **more: Any
+    ) -> "Future[None]":
         """The same in a thread, while a test hurts the pipeline."""
-        return self._feeder.submit(self.feed, self.deliveries(webhooks, **more), rate)
+        return self._feeder.submit(self.feed, self.deliveries(webhooks, **more), rate, secrets)
+
+    def refused_by_signature(self, count: int) -> list[Delivery]:
+        """Right webhooks whose signature nobody may take."""
+        made = self.deliveries(3 * count, broken=0.0)[:count]
+        return [replace(one, expected_status=401) for one in made]
 
     def answer(self, count: int) -> None:
         """Asks for so many sends, into conversations that the log knows: late ones, most often."""
@@ -149,7 +162,7 @@ class Field:
             else:
                 return
 
-    def wait_for_people(self, count: int = 20) -> None:
+    def wait_for_people(self, count: int = 5) -> None:
         """Until so many messages are in the log: then somebody can be answered."""
         self.running.wait(
             lambda: sum(_can_be_answered(event) for event in list(self.log.seen)) >= count,

@@ -6,188 +6,45 @@ still by itself. The seed that is printed gives the same faults in the same orde
 """
 
 import argparse
-import asyncio
-import random
 import sys
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas import commands, data
 from schemas.base import to_milliseconds
-from schemas.topics import COMMANDS, EVENTS, OUTBOUND_FACEBOOK, WEBHOOKS
-from streams import kafka
 from streams.checker.findings import Finding
 from streams.local import processes
+from streams.local.apache_kafka import Node, start_cluster
 from streams.local.broker import start_broker
 from streams.settings import Settings
 from tests.faults.clickhouse_engine import DATABASE, Engine, engine
 from tests.faults.clickhouse_proxy import Door, door_to
 from tests.faults.field import ALL, Field, under_fire
-
-Say = Callable[[str], None]
-
-_FAULTS_OF_SENDS = (
-    "busy", "server_error_before", "server_error_after", "reset_before", "reset_after",
-    "error_in_200", "not_json", "truncated", "error_yet_kept", "oversized", "redirect",
-)  # fmt: skip
-_POISON = (b"", b"\xff\xfe", b"{", b"[]", b'{"type":"dm.message.received.v1"}')
-
-
-class Nodes:
-    """Brokers that may die; none by default."""
-
-    def __init__(self, nodes: list[object] | None = None) -> None:
-        self.all = nodes or []
-
-
-@dataclass
-class Soak:
-    field: Field
-    door: Door
-    engine: Engine
-    nodes: Nodes
-    say: Say
-    session: float
-    """Seconds of silence after which a worker's partitions go to another."""
-    chance: random.Random = field(init=False)
-    hurt: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.chance = random.Random(self.field.seed)
-
-    def faults(self) -> dict[str, Callable[[], None]]:
-        return {
-            "a worker is killed": self.kill,
-            "workers are killed in a burst": self.burst,
-            "the gateway is killed": lambda: self._kill("gateway"),
-            "a worker is stopped past its session": self.freeze,
-            "a worker is added and leaves": self.add_and_remove,
-            "all workers are rolled": self.roll,
-            "ClickHouse refuses": self.shut,
-            "ClickHouse is slow": self.slow,
-            "ClickHouse's answers are lost": self.lose_answers,
-            "ClickHouse has too many parts": self.too_many_parts,
-            "ClickHouse is killed": self.kill_clickhouse,
-            "the platforms fail": self.fail_sends,
-            "somebody writes nonsense": self.poison,
-            **({"a broker is killed": self.kill_broker} if self.nodes.all else {}),
-        }
-
-    def hurt_until(self, deadline: float, between: Callable[[], None]) -> None:
-        """Faults, each mended before the next; `between` is called all the time."""
-        drawn: list[str] = []
-        while time.monotonic() < deadline:
-            # Each kind comes once before any comes twice: a short soak meets most of them.
-            if not drawn:
-                drawn = list(self.faults())
-                self.chance.shuffle(drawn)
-            name = drawn.pop()
-            self.say(name)
-            self.hurt[name] = self.hurt.get(name, 0) + 1
-            self.faults()[name]()
-            end = time.monotonic() + self.chance.uniform(1.0, 4.0)
-            while time.monotonic() < end:
-                between()
-                time.sleep(0.2)
-
-    def kill(self) -> None:
-        self._kill(self.chance.choice(ALL))
-
-    def burst(self) -> None:
-        for _ in range(5):
-            name = self.chance.choice(ALL)
-            self.field.running.kill(name)
-            self.field.running.launch(name)
-            time.sleep(self.chance.uniform(0.1, 1.0))
-        self._ready()
-
-    def freeze(self) -> None:
-        name = self.chance.choice(ALL)
-        second = f"{name}.2"
-        self.field.running.start(second)
-        self.field.running.freeze(name)
-        time.sleep(2 * self.session)
-        self.field.running.thaw(name)
-        time.sleep(1.0)
-        self._stop(second)
-
-    def add_and_remove(self) -> None:
-        second = f"{self.chance.choice(ALL)}.2"
-        self.field.running.start(second)
-        time.sleep(self.chance.uniform(1.0, 5.0))
-        self._stop(second)
-
-    def roll(self) -> None:
-        for name in ALL:
-            self._stop(name)
-            self.field.running.start(name)
-
-    def shut(self) -> None:
-        self.door.shut = True
-        time.sleep(self.chance.uniform(2.0, 12.0))
-        self.door.shut = False
-
-    def slow(self) -> None:
-        self.door.slow_seconds = self.chance.uniform(0.5, 3.0)
-        time.sleep(self.chance.uniform(3.0, 8.0))
-        self.door.slow_seconds = 0.0
-
-    def lose_answers(self) -> None:
-        self.door.answers_to_lose = self.chance.randint(1, 6)
-        time.sleep(3.0)
-
-    def too_many_parts(self) -> None:
-        self.door.too_many_parts = self.chance.randint(1, 4)
-        time.sleep(3.0)
-
-    def kill_clickhouse(self) -> None:
-        self.engine.kill()
-        time.sleep(self.chance.uniform(0.2, 3.0))
-        self.engine.start()
-
-    def fail_sends(self) -> None:
-        for kind in _FAULTS_OF_SENDS:
-            self.field.box.post("faults", kind=kind, probability=0.3 / len(_FAULTS_OF_SENDS))
-        time.sleep(self.chance.uniform(3.0, 8.0))
-        self.field.box.clear_faults()
-
-    def poison(self) -> None:
-        topic = self.chance.choice((WEBHOOKS, EVENTS, COMMANDS, OUTBOUND_FACEBOOK))
-        records = [(uuid.uuid4().hex, self.chance.choice(_POISON)) for _ in range(8)]
-        asyncio.run(kafka.write(self.field.running.settings, topic, records))
-
-    def kill_broker(self) -> None:
-        node = self.chance.choice(self.nodes.all)
-        node.kill()  # type: ignore[attr-defined]
-        time.sleep(self.chance.uniform(1.0, 12.0))
-        node.start()  # type: ignore[attr-defined]
-
-    def _kill(self, name: str) -> None:
-        self.field.running.kill(name)
-        self.field.running.start(name)
-
-    def _stop(self, name: str) -> None:
-        processes.stop(self.field.running.children.pop(name), grace_seconds=15)
-
-    def _ready(self) -> None:
-        for name in ALL:
-            self.field.running.wait_until_ready(name)
+from tests.faults.hurting import Say, Soak
 
 
 def soak(
-    field: Field, door: Door, engine: Engine, nodes: Nodes, *, seconds: float, rate: float, say: Say
+    field: Field,
+    door: Door,
+    engine: Engine,
+    nodes: Sequence[Node],
+    *,
+    seconds: float,
+    rate: float,
+    say: Say,
 ) -> tuple[list[Finding], Soak]:
     """Returns what the checker says, and what was done."""
     session = 6.0 if not field.running.settings.embedded else 4.0
     one = Soak(field, door, engine, nodes, say, session)
     field.running.revives = True
+    field.running.patience = 8.0  # a burst of kills on a busy machine is minutes of starting
     began, ended = time.monotonic(), threading.Event()
     feeding = threading.Thread(target=_feed, args=(field, rate, ended), daemon=True)
     feeding.start()
@@ -281,7 +138,7 @@ def soaking(
 
 
 @contextmanager
-def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Nodes]]:
+def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Sequence[Node]]]:
     common = {"partitions": 4, "data_dir": folder, "topic_prefix": "soak."}
     if kind == "embedded":
         port = processes.free_port()
@@ -289,13 +146,11 @@ def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Node
         try:
             yield (
                 Settings(_env_file=None, kafka=f"127.0.0.1:{port}", embedded=True, **common),
-                Nodes(),
+                (),
             )
         finally:
             processes.stop(child)
         return
-    from streams.local.apache_kafka import start_cluster  # noqa: PLC0415
-
     say("three brokers start")
     cluster = start_cluster(3, folder / "kafka")
     try:
@@ -307,10 +162,26 @@ def _brokers(kind: str, folder: Path, say: Say) -> Iterator[tuple[Settings, Node
                 kafka_session_seconds=6,
                 **common,
             ),
-            Nodes(list(cluster.nodes)),
+            cluster.nodes,
         )
     finally:
         cluster.stop()
+
+
+@contextmanager
+def _keeping_logs(folder: Path, say: Say) -> Iterator[None]:
+    """The folder goes at the end; what the workers said stays where something went wrong."""
+    right = False
+    try:
+        yield
+        right = True
+    finally:
+        kept = Path(tempfile.gettempdir()) / f"{folder.name}-logs"
+        for log in folder.rglob("*.log"):
+            if log.stat().st_size and log.parent in {folder, folder / "clickhouse"}:
+                kept.mkdir(exist_ok=True)
+                (kept / log.name).write_bytes(log.read_bytes())
+        say(f"the workers' logs are in {kept}" + ("" if right else ": something went wrong"))
 
 
 def main() -> int:
@@ -328,6 +199,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="dmstream-soak-", ignore_cleanup_errors=True) as made:
         folder = Path(made)
         with (
+            _keeping_logs(folder, say),
             _brokers(given.kafka, folder, say) as (settings, nodes),
             soaking(settings, folder, given.seed) as (field, door, clickhouse),
         ):
@@ -351,10 +223,7 @@ def main() -> int:
             for finding in findings[:40]:
                 say(str(finding))
             if findings:
-                kept = Path(tempfile.mkdtemp(prefix="dmstream-soak-logs-"))
-                for log in folder.glob("*.log"):
-                    (kept / log.name).write_bytes(log.read_bytes())
-                say(f"{len(findings)} findings; the workers' logs are in {kept}")
+                say(f"{len(findings)} findings")
                 return 1
             say("the checker is clean")
             return 0

@@ -38,6 +38,8 @@ class Running:
     revives: bool = False
     """Whoever ends is started again, as a supervisor does. Else it fails the test."""
     revived: list[str] = field(default_factory=list)
+    patience: float = 3.0
+    """Other work may have the machine: what stands still does so after thrice the time too."""
 
     def start(self, name: str, *module: str) -> None:
         """`gateway`, `conversations`, `history` or `delivery`; returns when it is ready.
@@ -104,8 +106,7 @@ class Running:
         return {name: processes.stop(child, grace_seconds=10) for name, child in children.items()}
 
     def wait(self, done: Callable[[], bool], seconds: float, what: str) -> None:
-        # Thrice: other work may have the machine, and what stands still does so after a minute too.
-        deadline = time.monotonic() + 3 * seconds
+        deadline = time.monotonic() + self.patience * seconds
         while not done():
             self.look_after()
             assert time.monotonic() < deadline, f"{what}: not within {seconds} s; {self.logs()}"
@@ -121,8 +122,12 @@ class Running:
             self.launch(name)
 
     def log(self, name: str) -> str:
+        """The end of it."""
+        return self.log_of(name)[-1500:]
+
+    def log_of(self, name: str) -> str:
         file = self.folder / f"{name}.log"
-        return file.read_text(errors="replace")[-1500:] if file.exists() else ""
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def logs(self) -> Mapping[str, str]:
         return {name: self.log(name) for name in self.children}

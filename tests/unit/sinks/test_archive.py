@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sinks import archive
-from sinks.archive import LogRecord, cut, insert_until_acknowledged
+from sinks.archive import LogRecord, cut, insert_until_acknowledged, until_available
 from sinks.errors import ArchiveRefused, ArchiveUnavailable, TooManyParts, classified
 
 
@@ -151,3 +151,25 @@ def test_no_text_of_the_server_is_repeated() -> None:
     assert str(error).startswith(
         "ClickHouse refused the insert into dm.events, column text (code 6 CANNOT_PARSE_TEXT)"
     )
+
+
+@pytest.mark.anyio
+async def test_what_is_asked_of_an_archive_that_is_away_is_asked_until_it_answers() -> None:
+    answers: list[int | None] = [None, None, 7]
+    waits: list[float] = []
+
+    async def ask() -> int:
+        found = answers.pop(0)
+        if found is None:
+            raise ArchiveUnavailable("nobody answers", retry_after=0.5)
+        return found
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    got = await until_available(
+        ask, sleep=sleep, on_trouble=lambda *_: None, jitter=random.Random(1)
+    )
+    assert got == 7
+    assert len(waits) == 2
+    assert 0.25 <= waits[0] <= 0.5 <= waits[1] <= 1.0

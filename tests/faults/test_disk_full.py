@@ -1,0 +1,55 @@
+"""The archive's disk is full, and then somebody makes room."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.engines import Broker
+from tests.faults.clickhouse_engine import DATABASE, engine, small_disk
+from tests.faults.clickhouse_proxy import door_to
+from tests.faults.field import ALL, under_fire
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+
+
+def fill(ballast: Path) -> None:
+    """Down to the last byte."""
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1024 * 1024, 4096, 1):
+            chunk = bytes(size)
+            try:
+                while True:
+                    if not file.write(chunk):
+                        break
+            except OSError:
+                continue
+
+
+def test_a_full_disk_under_the_archive_costs_time_and_nothing_else(
+    broker: Broker, tmp_path: Path
+) -> None:
+    """While it is full no insert is acknowledged, webhooks are taken and sends leave; when there is
+    room again the archive gets all of it, once. No worker ends."""
+    with (
+        small_disk(tmp_path / "disk", megabytes=256) as disk,
+        engine(disk) as clickhouse,
+        door_to(clickhouse.url) as door,
+        under_fire(
+            broker.settings(tmp_path), tmp_path, *ALL, clickhouse=(door.url, DATABASE)
+        ) as field,
+    ):
+        field.look_past_the_door(clickhouse, door)
+        field.feed(field.deliveries(60))
+        field.wait_for_people()
+        feeding = field.feeding(150, 15)
+        fill(disk / "ballast")
+        for _ in range(4):
+            field.answer(3)
+            time.sleep(2.0)
+        field.running.wait(field.all_ended, 40, "an end of every send while the disk is full")
+        (disk / "ballast").unlink()
+        feeding.result()
+        field.drain()
+        assert "archive_unavailable" in field.running.log_of("history"), "it was never full"
+        field.assert_clean()
