@@ -26,15 +26,13 @@ class Kept:
     machine: dict[str, str]
 
 
-def keep(outcomes: list[Outcome], machine: dict[str, str]) -> list[Kept]:
-    """All that is known now, in the order of the rows."""
+def keep(outcomes: list[Outcome], machine: dict[str, str]) -> None:
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     known = {one.outcome.row: one for one in _read()}
     known |= {one.row: Kept(one, at, machine) for one in outcomes}
     ordered = [known[row] for row in sorted(known)]
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_bytes(orjson.dumps([asdict(one) for one in ordered], option=orjson.OPT_INDENT_2))
-    return ordered
 
 
 def _read() -> list[Kept]:
@@ -60,8 +58,9 @@ def _verdict(one: Outcome) -> str:
     return {True: "yes", False: "no", None: "not measured"}[one.met]
 
 
-def write(kept: list[Kept], command: str, page: Path = PAGE) -> None:
+def write(command: str, page: Path = PAGE) -> None:
     """Replaces what stands between the two marks; the prose around it is written by hand."""
+    kept = _read()
     text = page.read_text()
     before, found, rest = text.partition(_BEGIN)
     _, ended, after = rest.partition(_END)
