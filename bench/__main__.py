@@ -46,10 +46,10 @@ def main() -> None:
     ]
     console = Console(soft_wrap=True)
     found = list[Outcome]()
-    for outcomes in _measured(chosen, scale, str(options.peers), console):
+    for outcomes, others in _measured(chosen, scale, str(options.peers), console):
         found += outcomes
         if not options.quick:
-            results.keep(outcomes, machine.described(str(options.peers)))
+            results.keep(outcomes, machine.described(str(options.peers)), others)
     console.print(results.shown(found))
     if options.quick:
         _guard(found)
@@ -59,11 +59,13 @@ def main() -> None:
 
 def _measured(
     groups: list[Group], scale: Scale, peers: str, console: Console
-) -> Iterator[list[Outcome]]:
+) -> Iterator[tuple[list[Outcome], float]]:
+    """Each group's rows, and how many cores others used just before."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     for group in groups:
+        others = machine.cores_in_use()
         with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-            yield group.measure(scale, peers, progress)
+            yield group.measure(scale, peers, progress), others
 
 
 def _guard(found: list[Outcome]) -> None:

@@ -58,14 +58,16 @@ def outcome(row: int, ours: str) -> Outcome:
     return Outcome(row, "what", "peer", "a second", ours, "1", "2 times", "at least 1", met=True)
 
 
-def test_a_row_measured_anew_replaces_its_old_figures_and_the_prose_stays(
+def test_a_row_measured_anew_replaces_its_old_figures_and_prose_stays_and_noise_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "KEPT", tmp_path / "kept" / "results.json")
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- written by make bench -->\nold\n<!-- end -->\nafter\n")
-    results.keep([outcome(2, "old figure"), outcome(1, "first")], {"processor": "two cores"})
-    results.keep([outcome(2, "new figure")], {"processor": "two cores"})
+    results.keep(
+        [outcome(2, "old figure"), outcome(1, "first")], {"processor": "two cores"}, others=0.1
+    )
+    results.keep([outcome(2, "new figure")], {"processor": "two cores"}, others=0.1)
     results.write("make bench", page)
     text = page.read_text()
     assert text.startswith("before\n")
@@ -73,6 +75,10 @@ def test_a_row_measured_anew_replaces_its_old_figures_and_the_prose_stays(
     assert "new figure" in text
     assert "old" not in text
     assert text.index("first") < text.index("new figure")
+    assert "not quiet" not in text
+    results.keep([outcome(3, "third")], {"processor": "two cores"}, others=1.9)
+    results.write("make bench", page)
+    assert "not quiet" in page.read_text()
 
 
 def test_a_page_without_its_marks_is_left_alone(
@@ -81,7 +87,7 @@ def test_a_page_without_its_marks_is_left_alone(
     monkeypatch.setattr(results, "KEPT", tmp_path / "results.json")
     page = tmp_path / "page.md"
     page.write_text("prose")
-    results.keep([outcome(1, "1")], {})
+    results.keep([outcome(1, "1")], {}, others=0.1)
     with pytest.raises(SystemExit):
         results.write("make bench", page)
     assert page.read_text() == "prose"
