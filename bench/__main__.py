@@ -31,6 +31,7 @@ def main() -> None:
     rows = [row for group in GROUPS for row in group.rows]
     parser.add_argument("--only", type=int, nargs="+", metavar="ROW", choices=rows, default=rows)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--keep", action="store_true", help="keep what --quick measured, too")
     parser.add_argument("--rounds", type=int, help="of each comparison, three by default")
     parser.add_argument("--peers", type=Path, default=PEERS, help="their Python")
     parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md as it is")
@@ -48,13 +49,14 @@ def main() -> None:
     found = list[Outcome]()
     for outcomes, others in _measured(chosen, scale, str(options.peers), console):
         found += outcomes
-        if not options.quick:
-            results.keep(outcomes, machine.described(str(options.peers)), others)
+        if options.keep or not options.quick:
+            described = machine.described(str(options.peers))
+            results.keep(outcomes, described, others, scale.name)
     console.print(results.shown(found))
+    if not options.no_page and not options.quick:
+        results.write("make bench")
     if options.quick:
         _guard(found)
-    elif not options.no_page:
-        results.write("make bench")
 
 
 def _measured(

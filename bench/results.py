@@ -26,13 +26,15 @@ class Kept:
     measured_at: str
     others: float
     """How many cores other work took, just before."""
+    scale: str
+    """The name of a harness.Scale."""
     machine: dict[str, str]
 
 
-def keep(outcomes: list[Outcome], machine: dict[str, str], others: float) -> None:
+def keep(outcomes: list[Outcome], machine: dict[str, str], others: float, scale: str) -> None:
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     known = {one.outcome.row: one for one in _read()}
-    known |= {one.row: Kept(one, at, others, machine) for one in outcomes}
+    known |= {one.row: Kept(one, at, others, scale, machine) for one in outcomes}
     ordered = [known[row] for row in sorted(known)]
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_bytes(orjson.dumps([asdict(one) for one in ordered], option=orjson.OPT_INDENT_2))
@@ -89,7 +91,7 @@ def _markdown(kept: list[Kept], command: str) -> str:
     for entry in kept:
         for side, rounds in entry.outcome.rounds.items():
             figures = ", ".join(f"{figure:,.1f}" for figure in rounds)
-            lines.append(f"- {entry.outcome.row}, {side}: {figures}")
+            lines.append(f"- {entry.outcome.row}, {side}, {entry.scale}: {figures}")
     return "\n".join(lines) + "\n"
 
 

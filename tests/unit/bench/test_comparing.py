@@ -65,9 +65,12 @@ def test_a_row_measured_anew_replaces_its_old_figures_and_prose_stays_and_noise_
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- written by make bench -->\nold\n<!-- end -->\nafter\n")
     results.keep(
-        [outcome(2, "old figure"), outcome(1, "first")], {"processor": "two cores"}, others=0.1
+        [outcome(2, "old figure"), outcome(1, "first")],
+        {"processor": "two cores"},
+        others=0.1,
+        scale="full",
     )
-    results.keep([outcome(2, "new figure")], {"processor": "two cores"}, others=0.1)
+    results.keep([outcome(2, "new figure")], {"processor": "two cores"}, others=0.1, scale="full")
     results.write("make bench", page)
     text = page.read_text()
     assert text.startswith("before\n")
@@ -76,7 +79,7 @@ def test_a_row_measured_anew_replaces_its_old_figures_and_prose_stays_and_noise_
     assert "old" not in text
     assert text.index("first") < text.index("new figure")
     assert "not quiet" not in text
-    results.keep([outcome(3, "third")], {"processor": "two cores"}, others=1.9)
+    results.keep([outcome(3, "third")], {"processor": "two cores"}, others=1.9, scale="full")
     results.write("make bench", page)
     assert "not quiet" in page.read_text()
 
@@ -87,7 +90,7 @@ def test_a_page_without_its_marks_is_left_alone(
     monkeypatch.setattr(results, "KEPT", tmp_path / "results.json")
     page = tmp_path / "page.md"
     page.write_text("prose")
-    results.keep([outcome(1, "1")], {}, others=0.1)
+    results.keep([outcome(1, "1")], {}, others=0.1, scale="full")
     with pytest.raises(SystemExit):
         results.write("make bench", page)
     assert page.read_text() == "prose"
