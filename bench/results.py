@@ -16,6 +16,7 @@ from bench.processes import ROOT
 
 KEPT = ROOT / ".bench" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
+_QUIET = 0.2
 _BEGIN, _END = "<!-- written by make bench -->", "<!-- end -->"
 
 
@@ -23,25 +24,27 @@ _BEGIN, _END = "<!-- written by make bench -->", "<!-- end -->"
 class Kept:
     outcome: Outcome
     measured_at: str
+    others: float
+    """How many cores other work took, just before."""
+    scale: str
+    """The name of a harness.Scale."""
     machine: dict[str, str]
 
 
-def keep(outcomes: list[Outcome], machine: dict[str, str]) -> list[Kept]:
-    """All that is known now, in the order of the rows."""
+def keep(outcomes: list[Outcome], machine: dict[str, str], others: float, scale: str) -> None:
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     known = {one.outcome.row: one for one in _read()}
-    known |= {one.row: Kept(one, at, machine) for one in outcomes}
+    known |= {one.row: Kept(one, at, others, scale, machine) for one in outcomes}
     ordered = [known[row] for row in sorted(known)]
     KEPT.parent.mkdir(exist_ok=True)
     KEPT.write_bytes(orjson.dumps([asdict(one) for one in ordered], option=orjson.OPT_INDENT_2))
-    return ordered
 
 
 def _read() -> list[Kept]:
     if not KEPT.exists():
         return []
     return [
-        Kept(Outcome(**one["outcome"]), one["measured_at"], one["machine"])
+        Kept(**(one | {"outcome": Outcome(**one["outcome"])}))
         for one in orjson.loads(KEPT.read_bytes())
     ]
 
@@ -60,8 +63,9 @@ def _verdict(one: Outcome) -> str:
     return {True: "yes", False: "no", None: "not measured"}[one.met]
 
 
-def write(kept: list[Kept], command: str, page: Path = PAGE) -> None:
+def write(command: str, page: Path = PAGE) -> None:
     """Replaces what stands between the two marks; the prose around it is written by hand."""
+    kept = _read()
     text = page.read_text()
     before, found, rest = text.partition(_BEGIN)
     _, ended, after = rest.partition(_END)
@@ -82,10 +86,18 @@ def _markdown(kept: list[Kept], command: str) -> str:
     lines += ["", f"Command: `{command}`.", "", "| | |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in kept[-1].machine.items()]
     times = sorted(entry.measured_at for entry in kept)
-    lines += [f"| measured | {times[0]} to {times[-1]} UTC |"]
+    lines += [f"| measured | {times[0]} to {times[-1]} UTC |", f"| other work | {_others(kept)} |"]
     lines += ["", "Each round of each side:", ""]
     for entry in kept:
         for side, rounds in entry.outcome.rounds.items():
             figures = ", ".join(f"{figure:,.1f}" for figure in rounds)
-            lines.append(f"- {entry.outcome.row}, {side}: {figures}")
+            lines.append(f"- {entry.outcome.row}, {side}, {entry.scale}: {figures}")
     return "\n".join(lines) + "\n"
+
+
+def _others(kept: list[Kept]) -> str:
+    most = max(entry.others for entry in kept)
+    if most <= _QUIET:
+        return f"none to speak of: at most {most:.2f} cores in use before each row"
+    told = ", ".join(f"{entry.outcome.row}: {entry.others:.1f}" for entry in kept)
+    return f"**the machine was not quiet**; cores in use by others before each row: {told}"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import lz4.frame
 
-from bench.processes import clickhouse
+from bench.processes import clickhouse as embedded_clickhouse
 from schemas.webhooks import normalise
 from sinks import clickhouse, facts, migrate
 from sinks.archive import Archive, LogRecord
@@ -47,7 +47,7 @@ def main() -> None:
     print(f"{len(bodies):,} webhooks, {len(records):,} events, {messages:,} messages")
     print(f"dm.webhooks.v1  {told(bodies, len(bodies))}  a webhook")
     print(f"dm.events.v1    {told(values, len(values))}  an event")
-    with tempfile.TemporaryDirectory() as folder, clickhouse(Path(folder)) as (url, _):
+    with tempfile.TemporaryDirectory() as folder, embedded_clickhouse(Path(folder)) as (url, _):
         client = clickhouse.connect(url)
         migrate.apply(client)
         archive = Archive(client, log="volume", topic="dm.events.v1")

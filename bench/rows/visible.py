@@ -161,7 +161,7 @@ def measure(_scale: Scale, _peers: str, progress: Progress) -> list[Outcome]:
             )
             progress.update(bar, completed=rate * seconds)
             first += int(rate * seconds)
-    return [_outcome(found)]
+    return [_outcome({rate: found[rate] for rate in RATES})]
 
 
 def _outcome(found: dict[int, list[float]]) -> Outcome:
