@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.views import made_events
+from sinks import facts
 from streams.local import processes
 from streams.simulator.demonstration import plan
 from tests.conftest import ClickHouse
@@ -65,6 +67,24 @@ def full(
     )
     client.close()
     yield from serve(embedded_clickhouse, database, tmp_path_factory.mktemp("dashboard"))
+
+
+@pytest.fixture(scope="session")
+def many(
+    embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """A hundred profiles, twelve of which have half of everything."""
+    database = embedded_clickhouse.migrated()
+    client = embedded_clickhouse.connect()
+    client.command(
+        made_events(database),
+        parameters={
+            "first": 0, "count": 64_000, "until": f"{datetime.now(UTC):%Y-%m-%d %H:00:00.000}",
+        },
+    )  # fmt: skip
+    facts.refresh(client, database=database)
+    client.close()
+    yield from serve(embedded_clickhouse, database, tmp_path_factory.mktemp("many"))
 
 
 @pytest.fixture(scope="session")
