@@ -155,7 +155,9 @@ def main() -> None:
     told += f" {met} of {len(rows)} within their goal."
     print(f"\n{told}")
     if arguments.write:
-        PAGE.write_text(PAGE.read_text().split(MARK)[0] + MARK + "\n".join([told, "", *HEAD, *rows]) + "\n")
+        PAGE.write_text(
+            PAGE.read_text().split(MARK)[0] + MARK + "\n".join([told, "", *HEAD, *rows]) + "\n"
+        )
 
 
 PAGE = Path(__file__).parents[1] / "docs/performance-views.md"
@@ -196,7 +198,9 @@ def prepare(client: Client, events: int, tail: int) -> str:
 def ask_all(client: Client, read_url: str, server: psutil.Process) -> list[str]:
     reader = clickhouse.connect(read_url, database="dm_analytics", answer_seconds=600)
     biggest = str(
-        client.command("SELECT profile_id FROM dm.fact_heads GROUP BY 1 ORDER BY count() DESC LIMIT 1")
+        client.command(
+            "SELECT profile_id FROM dm.fact_heads GROUP BY 1 ORDER BY count() DESC LIMIT 1"
+        )
     )
     talk = str(
         client.command(

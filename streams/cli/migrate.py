@@ -40,8 +40,9 @@ def run(settings: Settings) -> list[str]:
             client,
             database=settings.clickhouse_database,
             defaults=migrate.business_defaults(
-                monthly_limit=settings.monthly_limit, month_zone=settings.month_zone,
-                business_hours=settings.business_hours
+                monthly_limit=settings.monthly_limit,
+                month_zone=settings.month_zone,
+                business_hours=settings.business_hours,
             ),
             cluster=settings.clickhouse_cluster or None,
         )

@@ -23,8 +23,9 @@ class Archive:
     def migrate(self) -> int:
         """Returns how many migrations were applied now."""
         defaults = migrate.business_defaults(
-            monthly_limit=self._settings.monthly_limit, month_zone=self._settings.month_zone,
-            business_hours=self._settings.business_hours
+            monthly_limit=self._settings.monthly_limit,
+            month_zone=self._settings.month_zone,
+            business_hours=self._settings.business_hours,
         )
         return len(migrate.apply(self.client, database=self.database, defaults=defaults))
 

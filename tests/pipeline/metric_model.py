@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.data import BusinessHours
+from schemas.business_hours import BusinessHours
 from schemas.envelope import Envelope
 from tests.pipeline.read_model import kind_of, winners
 
@@ -444,9 +444,7 @@ def closing_windows(p: Profile) -> Rows:
     return [
         (*row[:4], row[5], row[6])
         for row in waiting_conversations(p)
-        if row[5] is not None
-        and timedelta(0) < row[5] - p.now <= timedelta(days=1)
-        and not row[7]
+        if row[5] is not None and timedelta(0) < row[5] - p.now <= timedelta(days=1) and not row[7]
     ]
 
 

@@ -203,9 +203,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
         counts = place.counts()
         sends = place.ask(_SENDS)
         receipts = place.ask(_RECEIPTS)
-        page = httpx.get(
-            f"http://127.0.0.1:{place.ports[5]}/dashboard", follow_redirects=True
-        ).text
+        page = httpx.get(f"http://127.0.0.1:{place.ports[5]}/dashboard", follow_redirects=True).text
         began = time.monotonic()
         os.killpg(up.process.pid, signal.SIGINT)  # as a terminal does: the whole group
         status = up.process.wait(20)

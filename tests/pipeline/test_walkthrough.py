@@ -34,7 +34,7 @@ def client(embedded_clickhouse: ClickHouse, database: str) -> Client:
 
 
 @pytest.fixture(scope="module")
-def found(embedded_clickhouse: ClickHouse, database: str, client: Client) -> dict[str, Any]:
+def found(embedded_clickhouse: ClickHouse, database: str, client: Client) -> dict[str, Any]:  # noqa: ARG001 - it fills the archive
     """Every name that the page gives to something, in one notebook."""
     port = str(urlsplit(embedded_clickhouse.read_url).port)
     names: dict[str, Any] = {}

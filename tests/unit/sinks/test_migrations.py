@@ -89,7 +89,8 @@ def test_a_comment_holds_no_statement_and_a_semicolon_inside_a_line_ends_none() 
 def test_the_defaults_are_those_of_the_settings() -> None:
     settings = Settings(_env_file=None)
     defaults = business_defaults(
-        monthly_limit=settings.monthly_limit, month_zone=settings.month_zone,
+        monthly_limit=settings.monthly_limit,
+        month_zone=settings.month_zone,
         business_hours=settings.business_hours,
     )
     for name, value in defaults.items():
