@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +63,10 @@ def full(
     database = embedded_clickhouse.migrated()
     now = datetime.now(UTC)
     client = embedded_clickhouse.connect()
-    archive_simulation(
-        client, database, plan(seed=7, until=now, webhooks=3_000), now, with_sends=True
-    )
+    day = plan(seed=7, until=now, webhooks=3_000)
+    # In a thread of its own: a browser that is already there runs an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(archive_simulation, client, database, day, now, with_sends=True).result()
     client.close()
     yield from serve(embedded_clickhouse, database, tmp_path_factory.mktemp("dashboard"))
 

@@ -1,4 +1,4 @@
-"""What sinks/roles.sql gives an analyst on a server, tried on the engine: it knows the same grants."""
+"""What sinks/roles.sql gives an analyst of a server, tried on the engine that knows its grants."""
 
 import json
 import subprocess
