@@ -67,6 +67,10 @@ bench-state: $(INSTALLED_DEV) ## Measure bytes per conversation, recovery and ra
 bench-latency: $(INSTALLED_DEV) ## Measure from a webhook in to its automatic answer out, at 100/s
 	@exec $(BIN)/python -m bench.latency
 
+.PHONY: bench-views
+bench-views: $(INSTALLED_DEV) ## Measure the dashboard's questions on 20,000,000 events (some ten minutes)
+	@exec $(BIN)/python -m bench.views --write
+
 .PHONY: check
 check: $(INSTALLED_DEV) check-lines ## Check format, lint, types, layers and the length of files
 	$(BIN)/ruff format --check .

@@ -146,15 +146,16 @@ def _refresh(
 
 
 Values = dict[str, Any]
-"""Parameters of a statement: a stretch of touched conversations, and the batch it is computed as."""
+"""Parameters of a statement: a stretch of touched conversations, and the batch that it is."""
 
 _AFTER = (
     "({is_first:Bool} OR (profile_id, conversation_id) > ({after_profile:String}, {after:String}))"
 )
 _STRETCH = (
     "SELECT DISTINCT profile_id, conversation_id FROM {database}.touched"
-    f" WHERE _part IN {{{{parts:Array(String)}}}} AND {_AFTER.replace('{', '{{').replace('}', '}}')}"
-    " AND (profile_id, conversation_id) <= ({{last_profile:String}}, {{last:String}})"
+    " WHERE _part IN {{parts:Array(String)}} AND "
+    + _AFTER.replace("{", "{{").replace("}", "}}")
+    + " AND (profile_id, conversation_id) <= ({{last_profile:String}}, {{last:String}})"
 )
 # By the key as well as by the batch: it is read at each round, and has a row per computing.
 _KNOWN = (
@@ -201,7 +202,8 @@ def _show(client: Client, database: str, values: Values) -> None:
     """In one insert of one part: a reader sees all of it or nothing."""
     known = _KNOWN.format(database=database)
     both = (
-        f"{known} AS other INNER JOIN (SELECT * FROM {known} WHERE batch = {{batch:String}}) AS mine"
+        f"{known} AS other"
+        f" INNER JOIN (SELECT * FROM {known} WHERE batch = {{batch:String}}) AS mine"
         " ON mine.profile_id = other.profile_id AND mine.conversation_id = other.conversation_id"
     )
     client.command(

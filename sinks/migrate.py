@@ -13,7 +13,7 @@ from string import Template
 
 from clickhouse_connect.driver.client import Client
 
-from schemas.data import BusinessHours
+from schemas.business_hours import BusinessHours
 
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")

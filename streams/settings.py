@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from schemas.data import BusinessHours
+from schemas.business_hours import BusinessHours
 from streams.limits import Limit, parsed
 
 

@@ -33,7 +33,8 @@ _ANALYST_LIMITS = {
     "max_memory_usage": str(_analyst_memory()),
     "max_result_rows": "1000000",
     "max_result_bytes": str(512 * 1024**2),
-    "max_threads": str(max(1, (os.cpu_count() or 2) // 2)),  # the sink keeps the other half
+    # Half of a large machine. A question of some 100 ms may have both processors of a small one.
+    "max_threads": str(max(2, (os.cpu_count() or 2) // 2)),
 }
 
 

@@ -100,6 +100,7 @@ CREATE OR REPLACE VIEW ${analytics}.messages_hourly ${on_cluster}
     day Date COMMENT 'Day in the profile''s zone on which the messages were written',
     weekday UInt8 COMMENT 'Of that day: 1 is Monday, 7 is Sunday',
     hour UInt8 COMMENT 'Hour in the profile''s zone, 0 to 23; hours without messages are left out',
+    utc_day Date COMMENT 'UTC day of the same messages: a filter by it reads those days alone. An hour around UTC midnight may have a row of each',
     received_count UInt64 COMMENT 'Messages of correspondents, deleted ones too',
     sent_count UInt64 COMMENT 'Messages of the profile''s side, auto-responses too',
     auto_sent_count UInt64 COMMENT 'Auto-responses among sent_count'
@@ -112,6 +113,7 @@ SELECT
     toDate(local) AS day,
     toDayOfWeek(day) AS weekday,
     toHour(local, 'UTC') AS hour,
+    utc_day,
     sum(received) AS received_count,
     sum(sent) AS sent_count,
     sum(auto) AS auto_sent_count
@@ -126,14 +128,14 @@ FROM
         if(zone = 'UTC', instant, toDateTime64(formatDateTime(instant, '%Y-%m-%d %H:%i:%S', zone), 3, 'UTC')) AS local
     FROM
     (
-        SELECT profile_id, platform, quarter, sum(q.received) AS received, sum(q.sent) AS sent, sum(q.auto) AS auto
+        SELECT q.day AS utc_day, profile_id, platform, quarter, sum(q.received) AS received, sum(q.sent) AS sent, sum(q.auto) AS auto
         FROM ${database}.live_quarters AS q
-        GROUP BY profile_id, platform, quarter
+        GROUP BY utc_day, profile_id, platform, quarter
     ) AS c
     LEFT JOIN ${database}.own_settings AS p ON c.profile_id = p.profile_id
     CROSS JOIN ${database}.default_settings AS d
 )
-GROUP BY profile_id, platform, day, weekday, hour;
+GROUP BY profile_id, platform, day, weekday, hour, utc_day;
 
 CREATE OR REPLACE VIEW ${analytics}.conversations_started_daily ${on_cluster}
 (
@@ -578,18 +580,23 @@ CREATE OR REPLACE VIEW ${database}.places ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT
-    profile_id,
-    conversation_id,
-    month,
-    minOrNullIf(rank, rank > 1000 OR claimant = holder OR place_of_month > 2) AS rank
-FROM
+    p.profile_id AS profile_id,
+    p.conversation_id AS conversation_id,
+    p.month AS month,
+    minOrNullIf(p.rank, p.rank > 1000 OR p.claimant = h.holder OR NOT has(n.newest, p.month)) AS rank
+FROM ${database}.live_places AS p
+INNER JOIN
 (
-    SELECT
-        profile_id, conversation_id, month, rank, claimant,
-        min(claimant) OVER (PARTITION BY profile_id, month, rank) AS holder,
-        dense_rank() OVER (PARTITION BY profile_id ORDER BY month DESC) AS place_of_month
+    SELECT profile_id, month, rank, min(claimant) AS holder
     FROM ${database}.live_places
-)
+    GROUP BY profile_id, month, rank
+) AS h ON p.profile_id = h.profile_id AND p.month = h.month AND p.rank = h.rank
+INNER JOIN
+(
+    SELECT profile_id, arraySlice(arrayReverseSort(groupUniqArray(month)), 1, 2) AS newest
+    FROM ${database}.live_places
+    GROUP BY profile_id
+) AS n ON p.profile_id = n.profile_id
 GROUP BY profile_id, conversation_id, month;
 
 CREATE OR REPLACE VIEW ${database}.can_reply_at ${on_cluster}

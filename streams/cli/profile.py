@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from schemas import commands, data
+from schemas.business_hours import BusinessHours
 from streams.cli.commands import carry_out, envelope
 
 Profile = Annotated[str, typer.Argument(help="The profile's id.")]
@@ -100,9 +101,9 @@ def auto_response_command(
     carry_out(commands.ConfigureAutoResponse(**envelope(profile), change=change))
 
 
-def _business_hours(text: str | None) -> data.BusinessHours | None:
+def _business_hours(text: str | None) -> BusinessHours | None:
     try:
-        return None if text is None else data.BusinessHours.parse(text)
+        return None if text is None else BusinessHours.parse(text)
     except ValueError as error:
         raise typer.BadParameter(f"--business-hours: {error}") from error
 

@@ -141,7 +141,7 @@ def _sends(count: int, one: str, many: str) -> str:
 
 
 async def start_workers(pipeline: Pipeline) -> None:
-    """The gateway, the sandbox, the dashboard and the workers, side by side. Raises ServiceEndedError."""
+    """The gateway, sandbox, dashboard and workers, side by side. Raises ServiceEndedError."""
     settings = pipeline.settings
     starting = [services.gateway(settings)]
     if settings.sandbox:

@@ -13,9 +13,11 @@ from streams.reporting.sections import Section
 Answer = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """Names of columns, and rows."""
 
+_GRID = "rgba(128,128,128,0.25)"
 _STYLE = """
-:root { color-scheme: light; --ink: #1b1f27; --soft: #5b6472; --line: #dfe3e9; }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
+:root { color-scheme: light dark; --ground: #fff; --ink: #1b1f27; --soft: #5b6472; --line: #dfe3e9; }
+@media screen and (prefers-color-scheme: dark) { :root { --ground: #12151b; --ink: #e8ebf0; --soft: #a3acba; --line: #323844; } }
+body { background: var(--ground); font: 15px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2.2rem 0 .2rem; border-top: 1px solid var(--line); padding-top: 1.2rem; }
 p.meaning, p.made { color: var(--soft); margin: 0 0 .7rem; font-size: .88rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .88rem; }
@@ -65,8 +67,13 @@ def _section(number: int, section: Section, answer: Answer, meaning: str) -> str
 
 def _plot(figure: go.Figure, name: str) -> str:
     figure.update_layout(
-        template="plotly_white", height=300, margin={"l": 50, "r": 10, "t": 10, "b": 40}
-    )
+        template="plotly_white", height=300, margin={"l": 50, "r": 10, "t": 10, "b": 40},
+        # The page shows through, light or dark: colours that are read on both.
+        paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", font_color="#7a8494",
+        legend={"orientation": "h", "y": -0.18},
+    )  # fmt: skip
+    figure.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID)
+    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID)
     html: str = figure.to_html(
         full_html=False, include_plotlyjs=False, div_id=name,
         config={"displayModeBar": False, "responsive": True},

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.views import made_events
+from sinks import facts
 from streams.local import processes
 from streams.simulator.demonstration import plan
 from tests.conftest import ClickHouse
@@ -61,11 +64,30 @@ def full(
     database = embedded_clickhouse.migrated()
     now = datetime.now(UTC)
     client = embedded_clickhouse.connect()
-    archive_simulation(
-        client, database, plan(seed=7, until=now, webhooks=3_000), now, with_sends=True
-    )
+    day = plan(seed=7, until=now, webhooks=3_000)
+    # In a thread of its own: a browser that is already there runs an event loop in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(archive_simulation, client, database, day, now, with_sends=True).result()
     client.close()
     yield from serve(embedded_clickhouse, database, tmp_path_factory.mktemp("dashboard"))
+
+
+@pytest.fixture(scope="session")
+def many(
+    embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """A hundred profiles, twelve of which have half of everything."""
+    database = embedded_clickhouse.migrated()
+    client = embedded_clickhouse.connect()
+    client.command(
+        made_events(database),
+        parameters={
+            "first": 0, "count": 64_000, "until": f"{datetime.now(UTC):%Y-%m-%d %H:00:00.000}",
+        },
+    )  # fmt: skip
+    facts.refresh(client, database=database)
+    client.close()
+    yield from serve(embedded_clickhouse, database, tmp_path_factory.mktemp("many"))
 
 
 @pytest.fixture(scope="session")

@@ -113,6 +113,50 @@ def test_an_empty_archive_is_told_in_words(empty: Served, look: Look) -> None:
     assert not look.errors
 
 
+def test_a_hundred_profiles_are_chosen_among_and_fit_the_page(many: Served, look: Look) -> None:
+    page = look.open(f"{many.url}/dashboard")
+    page.wait_for_function("document.querySelectorAll('#profile option').length > 99")
+    page.screenshot(path=many.folder / "many.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1400
+    page.select_option("#profile", index=50)
+    page.wait_for_selector("body[data-asked='2']", timeout=120_000)
+    assert "profile=" in page.url
+    assert not look.errors
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_conversation_is_read_on_a_phone(full: Served, browser: Browser, scheme: str) -> None:
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, color_scheme=scheme, is_mobile=True, has_touch=True
+    )
+    phone = Look(context.new_page())
+    page = phone.open(f"{full.url}/dashboard")
+    page.get_by_role("article").filter(has_text="Waiting now").locator("button.number").click()
+    first = page.locator("#list td a").first
+    first.wait_for()
+    page.screenshot(path=full.folder / f"list-phone-{scheme}.png")
+    phone.open(f"{full.url}{first.get_attribute('href')}", asked="2")
+    page.screenshot(path=full.folder / f"conversation-phone-{scheme}.png", full_page=True)
+    assert page.locator(".message.in").count() > 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert not phone.errors
+    context.close()
+
+
+def test_it_refreshes_itself(full: Served, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    page = context.new_page()
+    page.clock.install()
+    look = Look(page)
+    look.open(f"{full.url}/dashboard")
+    asked = len([url for url in look.requests if "/data/" in url])
+    page.clock.fast_forward(31_000)
+    page.wait_for_selector("body[data-asked='2']", timeout=120_000)
+    assert len([url for url in look.requests if "/data/" in url]) > asked
+    assert not look.errors
+    context.close()
+
+
 def test_texts_of_strangers_are_shown_as_text(full: Served, look: Look) -> None:
     """No script of ours takes HTML from an answer."""
     for name in ("overview.js", "conversation.js", "common.js", "charts.js"):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from schemas import data, events
+from schemas.business_hours import BusinessHours
 from schemas.envelope import Envelope
 from schemas.ids import event_id
 
@@ -17,8 +18,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns")
 HOURS = (
     None,
-    data.BusinessHours.parse("67 22:30-24:00"),
-    data.BusinessHours.parse("1346 00:00-12:15"),
+    BusinessHours.parse("67 22:30-24:00"),
+    BusinessHours.parse("1346 00:00-12:15"),
 )
 CONVERSATIONS = (("instagram", "c1"), ("instagram", "c2"), ("facebook", "c3"), ("x", "c4"))
 

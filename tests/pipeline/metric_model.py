@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.data import BusinessHours
+from schemas.business_hours import BusinessHours
 from schemas.envelope import Envelope
 from tests.pipeline.read_model import kind_of, winners
 
@@ -107,11 +107,11 @@ def messages_daily(p: Profile) -> Rows:
 def messages_hourly(p: Profile) -> Rows:
     rows = [
         (p.name, platform, p.wall(e.time).date(), p.wall(e.time).isoweekday(), p.wall(e.time).hour,
-         kind_of(e) == "message.received", kind_of(e) == "message.sent", is_auto(e))
+         e.time.date(), kind_of(e) == "message.received", kind_of(e) == "message.sent", is_auto(e))
         for _, platform, e in p.of(*MESSAGES)
     ]  # fmt: skip
     return [
-        (*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 5).items()
+        (*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 6).items()
     ]
 
 

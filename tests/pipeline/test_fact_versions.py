@@ -128,7 +128,6 @@ def test_rows_of_dead_versions_are_tidied_away_and_no_number_changes(
     for part in (slice(0, None, 2), slice(1, None, 2), slice(None)):
         archive.take(part)
         facts.refresh(client, database=database)
-    compute, _, _ = step_by_step(client, database)
     before = versions_with_rows(client, database)
 
     assert facts.tidy(client, database=database) == 0
@@ -144,9 +143,7 @@ def test_rows_of_dead_versions_are_tidied_away_and_no_number_changes(
     archive.is_exact()
 
 
-def test_an_archive_of_before_is_filled_by_the_migration(
-    embedded_clickhouse: ClickHouse, client: Client
-) -> None:
+def test_an_archive_of_before_is_filled_by_the_migration(client: Client) -> None:
     """Facts that were computed as arrays, some that were not, and no event twice or lost."""
     database = f"t{uuid.uuid4().hex[:10]}"
     defaults = migrate.business_defaults(monthly_limit=100, month_zone="UTC")

@@ -1,5 +1,5 @@
-"""What the views say of the archive itself equals loops over the rows it was given: in any order, with
-repetitions and holes. And no view is without such a test."""
+"""What the views say of the archive itself equals loops over the rows it was given: in any order,
+with repetitions and holes. And no view is without such a test."""
 
 import random
 import uuid
@@ -103,8 +103,8 @@ def test_completeness_of_partitions_and_days(seed: int, client: Client, database
             client.insert(f"{database}.event_log", part, names)
 
     found = client.query(
-        "SELECT partition, first_offset, last_offset, record_count, missing_count, unreadable_count,"
-        " last_logged_at"
+        "SELECT partition, first_offset, last_offset, record_count, missing_count,"
+        " unreadable_count, last_logged_at"
         f" FROM {database}_analytics.completeness WHERE log = {{log:String}}",
         parameters={"log": log.name},
         tz_mode="aware",

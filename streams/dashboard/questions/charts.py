@@ -27,7 +27,9 @@ CHARTS = (
         SELECT weekday, hour, sum(received) AS received FROM
         (
             SELECT weekday, hour, sum(received_count) AS received
-            FROM messages_hourly WHERE {PERIOD} GROUP BY weekday, hour
+            FROM messages_hourly
+            WHERE {FILTER} AND utc_day > toDate(now('UTC')) - {{days:UInt16}}
+            GROUP BY weekday, hour
             UNION ALL
             SELECT intDiv(number, 24) + 1, number % 24, 0 FROM numbers(168)
         )

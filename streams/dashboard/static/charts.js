@@ -22,14 +22,23 @@ async function draw(place, traces, made, chosen) {
   if (chosen) place.on("plotly_click", (event) => chosen(event.points[0]));
 }
 
+// The unit in which the longest is a number of at most three digits, or nearly.
+const UNITS = [["d", 86_400], ["h", 3_600], ["min", 60], ["s", 1]];
+
+function unitFor(series) {
+  const longest = Math.max(0, ...series.flatMap((s) => s.values.map(Number)));
+  return UNITS.find(([, seconds]) => longest >= 2 * seconds) ?? ["s", 1];
+}
+
 /** series: [{name, values, colour, kind}] over the same `at`. */
 export function lines(place, at, series, { chosen, percent = false, seconds = false } = {}) {
+  const [unit, size] = seconds ? unitFor(series) : ["", 1];
   const traces = series.map((s) => ({
-    x: at, y: s.values, name: s.name, type: s.kind ?? "scatter", mode: "lines+markers", connectgaps: false,
+    x: at, y: seconds ? s.values.map((v) => (v === null ? null : v / size)) : s.values, name: s.name, type: s.kind ?? "scatter", mode: "lines+markers", connectgaps: false,
     marker: { color: colour(s.colour), size: 5 }, line: { color: colour(s.colour), width: 2 },
-    hovertemplate: percent ? "%{y:.0%}" : seconds ? "%{y:.1f} s" : "%{y:,}",
+    hovertemplate: percent ? "%{y:.0%}" : seconds ? `%{y:.1f} ${unit}` : "%{y:,}",
   }));
-  const tick = percent ? { tickformat: ".0%", range: [0, 1] } : seconds ? { ticksuffix: " s" } : { tickformat: ",~d" };
+  const tick = percent ? { tickformat: ".0%", range: [0, 1] } : seconds ? { ticksuffix: ` ${unit}` } : { tickformat: ",~d" };
   return draw(place, traces, layout({ yaxis: tick, barmode: "stack" }), chosen);
 }
 
@@ -37,7 +46,9 @@ export function bars(place, names, series, { chosen, across = false } = {}) {
   const traces = series.map((s) => ({
     [across ? "y" : "x"]: names, [across ? "x" : "y"]: s.values, name: s.name, type: "bar",
     orientation: across ? "h" : "v", marker: { color: s.colours?.map(colour) ?? colour(s.colour) },
-    text: s.values.map((v) => v.toLocaleString("en")), textposition: "auto",
+    text: s.values.map((v) => v.toLocaleString("en")), textposition: "auto", textangle: 0,
+    // One bar alone would fill the panel.
+    width: names.length * series.length < 3 ? 0.4 : undefined,
     hovertemplate: across ? "%{y}: %{x:,}<extra></extra>" : "%{x}: %{y:,}",
   }));
   const made = across

@@ -37,7 +37,7 @@ const PANELS = [
       { name: "auto-responses", values: column(r, "auto_responses"), colour: "auto" },
     ], { chosen: (p) => lead("conversations_by_messages", p.x, `Conversations on ${p.x}`) }) },
   { title: "Windows closing soon", name: "closing_soon", rows: true, empty: (r) => !r.length, none: "No conversation's window ends within 24 hours.",
-    chart: (at, r) => at.replaceChildren(el("div", { class: "scroll" }, table(r, { columns: ["conversation_id", "window_remaining_seconds", "window_expires_at", "waiting_since", "platform"] }))) },
+    chart: (at, r) => at.replaceChildren(el("div", { class: "scroll" }, table(r, { columns: ["conversation_id", ...(state.profile ? ["waiting_since"] : ["profile_id"]), "window_remaining_seconds", "window_expires_at", "platform"] }))) },
   { title: "Busiest hours", name: "busiest_hours", empty: (r) => sum(r, "received") === 0,
     chart: (at, r) => {
       const z = Array.from({ length: 7 }, (_, d) => r.filter((row) => row.weekday === d + 1).map((row) => Number(row.received)));
