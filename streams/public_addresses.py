@@ -30,6 +30,7 @@ async def why_not(url: str, schemes: frozenset[str]) -> str | None:
         return _is_none(schemes)
     if parts.username is not None:
         return "has a user name in it"
+    host = host.rstrip(".")
     if _is_inside(host):
         return "is not on the public internet"
     try:
@@ -41,6 +42,7 @@ async def why_not(url: str, schemes: frozenset[str]) -> str | None:
 
 async def one_of(host: str, port: int) -> str | None:
     """An address to connect to; None where the name leads nowhere, or also inside."""
+    host = host.rstrip(".")
     if _is_inside(host):
         return None
     try:
@@ -75,7 +77,6 @@ def is_public(address: str) -> bool:
 
 
 def _is_inside(host: str) -> bool:
-    host = host.rstrip(".")
     # `%`: a zone of our own network, or a name that others decode and we do not.
     return "%" in host or host == "localhost" or host.endswith(_INSIDE)
 

@@ -49,7 +49,11 @@ def written(days: float, kind: Any = events.MessageReceived, **more: Any) -> eve
 async def hear(place: Place, *happened: events.Event) -> None:
     value = [
         SimpleNamespace(
-            offset=place.partition.position + n, value=event.to_json(), key=b"", headers=[]
+            timestamp=0,
+            offset=place.partition.position + n,
+            value=event.to_json(),
+            key=b"",
+            headers=[],
         )
         for n, event in enumerate(happened)
     ]
