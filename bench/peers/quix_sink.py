@@ -3,7 +3,7 @@
 
 It gets our function that makes columns of records, and inserts them by clickhouse-connect, column
 by column. What it lacks is ours alone: marks, insert tokens, erasure. A checkpoint is every 100,000
-records, the best of those tried (its default is five seconds, which ends a lot with a wait).
+records: its default is five seconds, which ends a lot with a wait.
 """
 
 from typing import Any

@@ -42,7 +42,7 @@ OURS, READY, QUIX = "dmstream", "clickhouse-connect, columns ready", "Quix Strea
 _MEASURED = "rows a second, by the clock"
 _PATIENCE_SECONDS = 120
 BATCH = 25_000
-"""Rows of one bare insert: within what ClickHouse recommends, and the best of 10,000 to 50,000."""
+"""Rows of one bare insert: within the 10,000 to 100,000 that ClickHouse recommends."""
 _numbers = count()
 
 Fingerprints = dict[str, tuple[int, ...]]
