@@ -79,6 +79,7 @@ def test_media_of_our_own_network_are_refused_and_never_reach_kafka(api: Api, ur
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_sql_in_a_cursor_an_id_or_a_header_is_a_value_too(api: Api, text: str) -> None:
     """A cursor is no secret: its digest is that of a good one, and what is behind it is ours."""
+    api.shop()  # so that there is a second page of profiles
     shop = api.shop()
     person = shop.somebody_writes()
     shop.somebody_writes(person)

@@ -36,7 +36,9 @@ class Ayrshare:
     profile_key: str
 
     def _call(self, method: str, path: str, **more: Any) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {self.api_key}", "Profile-Key": self.profile_key}
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        if self.profile_key:
+            headers["Profile-Key"] = self.profile_key
         answer = self.http.request(method, path, headers=headers, **more)
         assert answer.headers["content-type"].startswith("application/json")
         if answer.status_code not in {401, 503}:

@@ -16,7 +16,7 @@ from streams.simulator.client import Sending, send
 from streams.simulator.sign import Secrets
 from streams.simulator.simulation import Simulation
 from tests.pipeline.test_simulated_day import day, differences
-from tests.pipeline.test_up import (
+from tests.pipeline.upping import (
     SERVING,
     Place,
     nobody_is_left,

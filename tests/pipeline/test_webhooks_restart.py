@@ -15,7 +15,7 @@ from streams.gateway.signatures import sign_meta
 from streams.hooks.copied_cursors import read_cursors
 from streams.settings import Settings
 from tests.pipeline.subscribers import Subscribers, receiving
-from tests.pipeline.test_up import SERVING, Place, Up, running, secrets_of, wait_until
+from tests.pipeline.upping import SERVING, Place, Up, running, secrets_of, wait_until
 
 pytestmark = pytest.mark.pipeline
 
