@@ -38,8 +38,13 @@ demo: $(INSTALLED) ## The same, and stop after the table of metrics
 	@exec $(BIN)/dmstream up --demo --exit --end-with-parent
 
 .PHONY: test
-test: $(INSTALLED_DEV) ## Run all tests; those about Kafka itself on Apache Kafka too, where Java and Maven are
+test: $(INSTALLED_DEV) ## Run the tests; some on Apache Kafka too, where Java and Maven are
 	@exec $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 \
+		tests/faults tests/pipeline tests/browser tests/unit
+
+.PHONY: test-long
+test-long: $(INSTALLED_DEV) ## The tests that take minutes as well: faults of all kinds, three nodes, more on Apache Kafka
+	@DM_TEST_LONG=1 exec $(BIN)/python -m pytest $(SIDE_BY_SIDE) --durations=10 \
 		tests/faults tests/pipeline tests/browser tests/unit
 
 .PHONY: test-quick

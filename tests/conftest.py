@@ -25,6 +25,9 @@ hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("developer", deadline=None)
 hypothesis_settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
+LONG = bool(os.environ.get("DM_TEST_LONG"))
+"""Whether tests that take minutes run as well."""
+
 MOST_JOBS = 6
 """Each keeps a broker and a ClickHouse engine of its own."""
 
@@ -34,6 +37,12 @@ def pytest_xdist_auto_num_workers() -> int:
     return min((os.cpu_count() or 1) + 1, MOST_JOBS)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("long") and not LONG:
+            item.add_marker(pytest.mark.skip(reason="takes minutes: DM_TEST_LONG=1 runs it"))
+
+
 def pytest_report_header() -> str:
     return engines.told()
 
@@ -41,7 +50,8 @@ def pytest_report_header() -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test on a broker runs once for each engine; its name says on which."""
     if "broker" in metafunc.fixturenames:
-        strongest = metafunc.definition.get_closest_marker("kafka") is not None
+        about_kafka = metafunc.definition.get_closest_marker("kafka")
+        strongest = about_kafka is not None and (LONG or not about_kafka.kwargs.get("long"))
         chosen = engines.engines(strongest=strongest)
         metafunc.parametrize("broker", chosen, indirect=True, scope="session")
 

@@ -1,10 +1,12 @@
 """`dmstream worker conversations`: builds the normaliser and the state from settings."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import faust
 from aiokafka import TopicPartition
+from aiokafka.errors import ConsumerStoppedError
 
 from schemas.topics import COMMANDS, EVENTS, WEBHOOKS
 from streams import kafka
@@ -46,7 +48,11 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
 
     async def end_of_events(number: int) -> int:
         place = TopicPartition(settings.topic(EVENTS), number)
-        return (await ends_now(settings, prober, [place]))[place]
+        try:
+            return (await ends_now(settings, prober, [place]))[place]
+        except ConsumerStoppedError:  # this worker stops: what is left is the next owner's
+            stopping: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            return await stopping
 
     async def open_partition(number: int) -> ConversationPartition:
         end = await end_of_events(number)

@@ -173,7 +173,10 @@ class Field:
     def drain(self, seconds: float = 60.0) -> None:
         """No more faults: until everything is read, archived, sent, and told."""
         self.box.clear_faults()
-        self.running.wait(self.all_ended, seconds, "an end of every command")
+        try:
+            self.running.wait(self.all_ended, seconds, "an end of every command")
+        except AssertionError as error:
+            raise AssertionError(f"without an end: {self.without_an_end()}") from error
         self.running.wait(lambda: not self.box.get("stats")["busy"], 30, "people who are done")
         self.running.settled(3 * seconds)
 
@@ -186,10 +189,15 @@ class Field:
             command_id = getattr(event.data, "command_id", None)
             if command_id is not None:
                 self._told.setdefault((event.profileid, command_id), []).append(event)
-        return all(
-            outcome_of(self._told.get(send, ())).status not in {"none", "accepted"}
+        return not self.without_an_end()
+
+    def without_an_end(self) -> dict[str, list[str]]:
+        """Of the sends that were asked for here: by command, the types of what was told of it."""
+        return {
+            send[1]: [event.type for event in self._told.get(send, ())]
             for send in self.sends
-        )
+            if outcome_of(self._told.get(send, ())).status in {"none", "accepted"}
+        }
 
     def archived(self, seconds: float = 40.0) -> None:
         """For a history worker alone: until it has committed all that there is."""

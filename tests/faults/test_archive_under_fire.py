@@ -10,7 +10,7 @@ from tests.faults.clickhouse_engine import Engine
 from tests.faults.clickhouse_proxy import Door
 from tests.faults.field import Field
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 
 def refuses(door: Door, _: Engine) -> None:

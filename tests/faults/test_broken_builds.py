@@ -18,7 +18,7 @@ from tests.faults.clickhouse_proxy import Door, door_to
 from tests.faults.field import Field, under_fire
 from tests.pipeline.simulated_archive import events_of
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 BROKEN = "tests.faults.broken"
 

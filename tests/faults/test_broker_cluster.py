@@ -28,7 +28,7 @@ from tests.faults.topic_places import (
 from tests.faults.under_load import pipeline_on, while_fed
 from tests.pipeline.running import Running
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

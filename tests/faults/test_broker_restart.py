@@ -14,7 +14,7 @@ from tests.conftest import ClickHouse
 from tests.faults.under_load import pipeline_on, while_fed
 from tests.pipeline.running import Running
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 
 @pytest.fixture(scope="module", params=[OLDEST, NEWEST])

@@ -15,7 +15,7 @@ from tests.conftest import ClickHouse
 from tests.faults.broker_proxy import Cutter, cutter
 from tests.faults.field import ALL, under_fire
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.faults.clickhouse_engine import DATABASE, engine, small_disk
 from tests.faults.clickhouse_proxy import door_to
 from tests.faults.field import ALL, under_fire
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 
 def fill(ballast: Path) -> None:

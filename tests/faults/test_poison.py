@@ -65,11 +65,12 @@ def _failures(field: Field) -> list:
     return list(field.history().log.get("dm.failures.v1", ()))
 
 
+@pytest.mark.long
 def test_the_slowest_record_holds_back_its_commit_and_no_other_conversation(field: Field) -> None:
     """One send hangs at the platform. Others leave meanwhile; the offset stays at the one that
     hangs, so that a kill makes it unknown, and nothing is lost or sent twice."""
-    field.feed(field.deliveries(40))
-    field.wait_for_people()
+    field.feed(field.deliveries(200))
+    field.wait_for_people(15)
     field.box.post("faults", kind="hang_after", next=1)
     field.answer(16)
     asked = {name for _, name in field.sends[-16:]}

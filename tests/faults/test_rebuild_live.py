@@ -7,7 +7,7 @@ import pytest
 from streams import rebuilding
 from tests.faults.field import Field
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 
 @pytest.mark.parametrize("archive", [False, True], ids=["from-the-log", "from-the-archive"])

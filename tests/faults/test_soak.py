@@ -8,7 +8,7 @@ import pytest
 from tests.engines import Broker
 from tests.faults.soak import soak, soaking
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 SECONDS = 60 * float(os.environ.get("DM_TEST_SOAK_MINUTES", "1"))
 RATE = float(os.environ.get("DM_TEST_SOAK_RATE", "15"))

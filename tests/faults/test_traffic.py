@@ -8,7 +8,7 @@ import pytest
 from tests.faults.field import Field
 from tests.pipeline import sandbox as boxes
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 NOW = datetime.now(UTC)
 

@@ -8,7 +8,7 @@ from streams.local import processes
 from tests.faults.dying import POINTS
 from tests.faults.field import ALL, Field
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 DYING = "tests.faults.dying"
 SESSION_SECONDS = 6.0

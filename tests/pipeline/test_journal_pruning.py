@@ -13,7 +13,7 @@ from streams.log_positions import log_ends
 from streams.settings import Settings
 from tests.pipeline.talking import Talk, talking
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka(long=True)]
 
 CHANGELOG = "dmstream-delivery-sends-changelog"
 

@@ -38,7 +38,9 @@ def talk(
     """A pipeline that has seen a simulated day, sends of every fate, and an erasure."""
     folder = tmp_path_factory.mktemp("rebuild")
     settings = own_settings(broker, folder, embedded_clickhouse)
-    with talking(settings, folder, "conversations", "delivery", "history") as found:
+    with talking(
+        settings, folder, "conversations", "delivery", "history", x_send_limits=""
+    ) as found:
         a_day(found)
         for platform in ("facebook", "instagram", "x"):
             sends_of_every_fate(found, found.account(platform))  # type: ignore[arg-type]

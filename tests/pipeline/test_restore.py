@@ -20,7 +20,7 @@ from streams.local.resuming import Resumed
 from streams.log_positions import log_ends
 from streams.settings import Settings
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka(long=True)]
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -30,7 +30,7 @@ from tests.engines import APACHE, Broker
 from tests.pipeline.running import Running
 from tests.pipeline.test_simulated_day import assert_archived, day, feed
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.long]
 
 USER, PASSWORD = "dmstream", "correct horse battery staple"
 MECHANISM = "SCRAM-SHA-512"

@@ -14,7 +14,7 @@ from streams.conversation.outcomes import outcome_of
 from tests.engines import Broker
 from tests.pipeline.talking import Account, Talk, own_settings, talking
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka(long=True)]
 
 SENDS = int(os.environ.get("DM_TEST_SENDS", "400"))
 """10000 takes some minutes."""

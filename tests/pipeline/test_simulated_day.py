@@ -32,7 +32,7 @@ from streams.simulator.simulation import APP_ID, Parameters, Simulation, simulat
 from tests.conftest import ClickHouse
 from tests.pipeline.running import SECRETS, Running
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka(long=True)]
 
 WEBHOOKS = int(os.environ.get("DM_TEST_WEBHOOKS", "3000"))
 """Of one simulated day; 100000 takes some minutes."""

@@ -25,7 +25,7 @@ from tests.pipeline.upping import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.faults]
+pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
 APACHE = ("--kafka", "apache")
 PATIENCE = 400.0
