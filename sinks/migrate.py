@@ -1,22 +1,28 @@
 """Brings the database to this version: numbered SQL files, each applied once, never changed.
 
-Safe to run from several processes at once as far as ClickHouse, which has no locks, allows: every
-statement of a file can be run twice (IF NOT EXISTS, OR REPLACE), and so can the note that it was.
+Several processes may do it at once: one does, the others wait. ClickHouse has no locks, but of two
+that create one table one is told that it is there. Whoever dies in between leaves a file half
+applied: every statement can be run twice (IF NOT EXISTS, OR REPLACE), and so can the note.
 """
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from schemas.business_hours import BusinessHours
 
 _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_PATIENCE_SECONDS = 900.0
+"""For another process that migrates: a large archive takes minutes."""
 
 
 class MigrationError(Exception):
@@ -63,12 +69,14 @@ def apply(
     defaults: Mapping[str, str] | None = None,
     cluster: str | None = None,
     files: list[Migration] | None = None,
+    alone: bool = False,
 ) -> list[str]:
     """Applies what is missing; returns the names. Raises MigrationError, and the client's errors.
 
     `defaults` are business settings that the views need (see `business_defaults`); they are
     written at each call, as settings may change while the schema does not. `cluster` makes
-    replicated tables on all its servers.
+    replicated tables on all its servers. `alone`: nobody else can be at it, so that what looks like
+    another process is one that died.
     """
     for name in (database, cluster or database):
         if not _IDENTIFIER.fullmatch(name):
@@ -87,21 +95,65 @@ def apply(
         f" ENGINE = {values['replicated']}ReplacingMergeTree ORDER BY name"
     )
     known = migrations() if files is None else files
-    applied = _applied(client, database)
-    _refuse_strangers(known, applied, database)
-    missing = [migration for migration in known if migration.name not in applied]
-    for migration in missing:
-        for statement in migration.statements(values):
-            client.command(statement)
-        client.command(
-            f"INSERT INTO {database}.schema_migrations (name, checksum)"
-            f" VALUES ('{migration.name}', '{migration.checksum}')"
-        )
+    missing = _missing(client, known, database)
+    if missing:
+        with _turn(client, values, alone=alone):
+            missing = _missing(client, known, database)
+            for migration in missing:
+                _apply(client, migration, values)
     if defaults:
         client.insert(
             f"{database}.defaults", [list(pair) for pair in defaults.items()], ["name", "value"]
         )
     return [migration.name for migration in missing]
+
+
+def _missing(client: Client, known: list[Migration], database: str) -> list[Migration]:
+    applied = _applied(client, database)
+    _refuse_strangers(known, applied, database)
+    return [migration for migration in known if migration.name not in applied]
+
+
+@contextmanager
+def _turn(client: Client, values: Mapping[str, str], *, alone: bool) -> Iterator[None]:
+    """Of those that migrate, one at a time. Raises MigrationError."""
+    table = f"{values['database']}.migrating"
+    create = f"CREATE TABLE {table} {values['on_cluster']} (nothing UInt8) ENGINE = Memory"
+    drop = f"DROP TABLE IF EXISTS {table} {values['on_cluster']} SYNC"
+    if alone:
+        client.command(drop)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not _created(client, create):
+        if time.monotonic() > deadline:
+            raise MigrationError(
+                f"another process has been migrating {values['database']} for "
+                f"{_PATIENCE_SECONDS / 60:.0f} minutes: wait for it; if it died, drop the table "
+                f"{table} and start again"
+            )
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        client.command(drop)
+
+
+def _created(client: Client, create: str) -> bool:
+    try:
+        client.command(create)
+    except DatabaseError as error:
+        if "TABLE_ALREADY_EXISTS" in str(error):
+            return False
+        raise
+    return True
+
+
+def _apply(client: Client, migration: Migration, values: Mapping[str, str]) -> None:
+    for statement in migration.statements(values):
+        client.command(statement)
+    client.command(
+        f"INSERT INTO {values['database']}.schema_migrations (name, checksum)"
+        f" VALUES ('{migration.name}', '{migration.checksum}')"
+    )
 
 
 def _applied(client: Client, database: str) -> dict[str, str]:

@@ -27,7 +27,10 @@ class Archive:
             month_zone=self._settings.month_zone,
             business_hours=self._settings.business_hours,
         )
-        return len(migrate.apply(self.client, database=self.database, defaults=defaults))
+        # `up` owns its folder.
+        return len(
+            migrate.apply(self.client, database=self.database, defaults=defaults, alone=True)
+        )
 
     def missing_migrations(self) -> list[str]:
         """The names of those that `dmstream migrate` would apply."""

@@ -85,6 +85,13 @@ def test_two_processes_at_once_do_no_harm(
     )
 
 
+def test_whoever_is_alone_goes_on_after_one_that_died(client: Client, database: str) -> None:
+    client.command(f"CREATE DATABASE {database}")
+    client.command(f"CREATE TABLE {database}.migrating (nothing UInt8) ENGINE = Memory")
+    assert len(apply(client, database=database, alone=True)) == len(migrations())
+    assert not client.command(f"EXISTS TABLE {database}.migrating")
+
+
 def test_later_settings_win_over_the_defaults(client: Client, database: str) -> None:
     apply(client, database=database)
     limit = f"SELECT monthly_limit FROM {database}.default_values"
