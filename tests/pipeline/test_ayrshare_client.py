@@ -6,6 +6,7 @@ nothing (the errors of the rules) it reads what every error has: status, code, m
 """
 
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,7 +85,10 @@ def test_profiles_are_made_and_changed_as_ayrshare_s(api: Api) -> None:
     client.profile_key = made["profileKey"]
     changed = client.done("PATCH", "/profiles", messagingActive=False)
     assert changed["messagingActive"] is False
-    user = client.get("/user")
+    deadline = time.monotonic() + 30  # it is read from the archive, which may be behind
+    while "title" not in (user := client.get("/user")):
+        assert time.monotonic() < deadline, user
+        time.sleep(0.2)
     assert (user["title"], user["refId"]) == ("Acme", made["refId"])
     assert user["messagingEnabled"] is False
     assert type(user["messagingConversationMonthlyCount"]) is int
