@@ -63,6 +63,9 @@ class HookCursors:
                 lane.saved = replace(lane.cursor)
                 changes.append((number, lane.hook.hook_id, lane.saved))
             changes += [(number, hook_id, None) for hook_id, number in forgotten.items()]
+            # What is told of the attempts first: a flush sends all topics side by side, and a
+            # cursor that is durable alone would end the memory of what it passed.
+            await self.outbox.flush()
             queued = [
                 self.table.queue_changelog(
                     [(hook_id.encode(), None if cursor is None else cursor.to_bytes())],

@@ -1,6 +1,7 @@
 """What is told of an attempt to deliver a webhook: its row, a failure, a subscription that ends.
 
-Everything is put into the outbox that the cursors go through as well, before them.
+Everything is put into the outbox that the cursors go through as well, and is durable before them
+(streams.agents.hook_cursors).
 """
 
 from collections.abc import Callable
