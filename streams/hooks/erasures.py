@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
-from schemas.events import CorrespondentErased, Event, parse_event
-
-_KIND = CorrespondentErased.model_fields["type"].default.encode()
+from schemas.erasures import erasure_in
+from schemas.events import Event
 
 
 @dataclass(slots=True)
@@ -31,7 +28,7 @@ class Erasures:
         """Takes note of what records of the log tell. False where they tell of no erasure."""
         found = False
         for record in records:
-            event = _erasure(record.value)
+            event = erasure_in(record.value)
             if event is not None and event.subject is not None:
                 self.add(event.profileid, event.subject, event.time)
                 found = True
@@ -46,13 +43,3 @@ class Erasures:
             return False
         until = self._until.get((event.profileid, event.subject))
         return until is not None and min(event.time, event.receivedat) <= until
-
-
-def _erasure(value: bytes | None) -> CorrespondentErased | None:
-    if value is None or _KIND not in value:
-        return None
-    try:
-        event = parse_event(value)
-    except ValidationError:
-        return None  # the conversations worker tells of it
-    return event if isinstance(event, CorrespondentErased) else None

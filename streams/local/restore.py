@@ -10,7 +10,6 @@ leaves at least one of them whole.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,9 +18,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
-from pydantic import ValidationError
 
-from schemas.events import CorrespondentErased, parse_event
+from schemas.erasures import erasure_in
 from schemas.topics import ACCOUNTS, ERASURES, EVENTS, EventHeader
 from sinks.incarnations import UNLOGGED, Archived
 from streams import kafka
@@ -69,8 +67,8 @@ async def restore(
             await _put(producer, topic, partition_of, chunk, places or HookPlaces())
             for event in chunk:
                 book.note(event.value)
-                if b'"dm.correspondent.erased.v1"' in event.value:
-                    _note(erased, event.value)
+                if (found := erasure_in(event.value)) is not None:
+                    erased.add(record_of(found))
                 sends.note(event.value, logged=event.origin != UNLOGGED)
             restored += len(chunk)
             progress(restored)
@@ -87,13 +85,6 @@ async def restore(
         return Restored(restored, resumed)
     finally:
         await producer.stop()
-
-
-def _note(erased: Erasures, value: bytes) -> None:
-    with suppress(ValidationError):  # the conversations worker tells of it as a failure
-        event = parse_event(value)
-        if isinstance(event, CorrespondentErased):
-            erased.add(record_of(event))
 
 
 def _next(events: Iterator[Archived]) -> list[Archived]:
