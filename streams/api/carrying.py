@@ -54,14 +54,24 @@ async def told_before(asked: Asked) -> list[Event]:
 
 
 async def carry_out(asked: Asked, *steps: Step, new_profile: str | None = None) -> Response | None:
-    """None once all were decided; else 202 for the last: they are decided in their order. All are
-    written before the first is waited for, so that nobody has to ask for the rest."""
+    """None once all were decided; else 202 for the last."""
+    done = await told_of(asked, *steps, new_profile=new_profile)
+    return done if isinstance(done, Response) else None
+
+
+async def told_of(
+    asked: Asked, *steps: Step, new_profile: str | None = None
+) -> list[Event] | Response:
+    """What was told of the commands once all were decided; else 202 for the last: they are decided
+    in their order. All are written before the first is waited for, so that nobody has to ask for
+    the rest."""
     seconds = waiting.seconds(asked.prefer, asked.resources.settings)
     wanted = []
     for step in steps:
         identity = asked.identity(step.part)
         wanted.append((step.make(identity.envelope(asked.profile, asked.resources)), identity))
-    if all(await performing.perform_all(asked.resources, wanted, seconds)):
-        return None
+    told = await performing.perform_all(asked.resources, wanted, seconds)
+    if all(told):
+        return [event for events in told for event in events]
     last = answer_of(wanted[-1][1].command_id, ())
     return accepted(last.model_copy(update={"profile_key": new_profile}))

@@ -12,7 +12,7 @@ from schemas.events import MessagingDeactivated
 from sinks.reading import profiles
 from streams.api import cursors, hook_changes, states, waiting
 from streams.api.access import Admin, AdminOfAll, Caller, Reader
-from streams.api.carrying import Asked, Step, carry_out, told_before
+from streams.api.carrying import Asked, Step, carry_out, told_before, told_of
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
 from streams.api.profile_shapes import (
@@ -231,10 +231,11 @@ async def _changed(
 ) -> Response | ProfileAnswer:
     if len(steps) > 1:
         await told_before(asked)  # else the others' ids would be new, though the first one's is not
-    pending_one = await carry_out(asked, *steps, new_profile=new_profile)
-    if pending_one is not None:
-        return pending_one
+    told = await told_of(asked, *steps, new_profile=new_profile)
+    if isinstance(told, Response):
+        return told
     resources = asked.resources
-    await resources.caught_up(asked.profile)
-    found = await states.profile(resources.asking, asked.profile, resources.now())
+    if await resources.caught_up(asked.profile):
+        told = []
+    found = await states.profile(resources.asking, asked.profile, resources.now(), ahead=told)
     return ProfileAnswer(**shape_of(found, resources.rules).model_dump())

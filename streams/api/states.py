@@ -4,6 +4,7 @@ State is a fold of the log (invariant 4), and the archive has every record of it
 can ask the rules without asking a worker (docs/decisions/0016).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
@@ -72,12 +73,16 @@ class Profile:
         return months.count_of(self.state, month_of(to_ms(at), zone))
 
 
-async def profile(asking: Asking, profileid: str, at: datetime) -> Profile:
-    """With the places of its newest months, so that the rules can be asked."""
-    return _profile(
-        profileid,
-        await archived.of_profile(asking, profileid, (at - _TWO_MONTHS).strftime("%Y-%m")),
-    )
+async def profile(
+    asking: Asking, profileid: str, at: datetime, ahead: Sequence[events.Event] = ()
+) -> Profile:
+    """With the places of its newest months, so that the rules can be asked.
+
+    `ahead`: events of the profile that the archive may not have yet.
+    """
+    told = await archived.of_profile(asking, profileid, (at - _TWO_MONTHS).strftime("%Y-%m"))
+    known = {event.id for event in told}
+    return _profile(profileid, [*told, *(event for event in ahead if event.id not in known)])
 
 
 async def existing(asking: Asking, profileid: str, at: datetime) -> Profile:

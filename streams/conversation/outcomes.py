@@ -57,13 +57,18 @@ def outcome_of(events: Iterable[Event] | Iterable[OutcomeEvent]) -> Outcome:
 def with_event(outcome: CommandOutcome | None, event: Event, at: int) -> CommandOutcome | None:
     """The outcome with one more event of its command; of two lives of an id, the later one."""
     told = _told(event)
-    if told.name in _NO_OUTCOME or (outcome is not None and outcome.at - at >= MEMORY):
+    if told.name in _NO_OUTCOME or is_of_a_former_life(outcome, at):
         return outcome
     if outcome is None or is_forgotten(outcome, at):
         return CommandOutcome(at=at, events=(told,))
     if told in outcome.events and at <= outcome.at:
         return outcome
     return CommandOutcome(at=max(outcome.at, at), events=tuple(sorted({*outcome.events, told})))
+
+
+def is_of_a_former_life(outcome: CommandOutcome | None, at: int) -> bool:
+    """Whether what happened at `at` (ms) is of a command that had the id before this one."""
+    return outcome is not None and outcome.at - at >= MEMORY
 
 
 def has_left(outcome: CommandOutcome | None) -> bool:

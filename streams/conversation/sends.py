@@ -96,6 +96,19 @@ def ended(conversation: ConversationState, command_id: str) -> ConversationState
     return conversation if len(kept) == len(conversation.open) else conversation._replace(open=kept)
 
 
+def as_it_was(
+    conversation: ConversationState, before: ConversationState, command_id: str
+) -> ConversationState:
+    """With the command's own send as `before` had it, whatever was told of a former life of its id.
+
+    Without it a late repetition of the former end would take the send that is open now for done.
+    """
+    own = [send for send in before.open if send.command_id == command_id]
+    others = [send for send in conversation.open if send.command_id != command_id]
+    kept = tuple(sorted([*others, *own], key=lambda send: send.command_id))
+    return conversation if kept == conversation.open else conversation._replace(open=kept)
+
+
 def erased(conversation: ConversationState) -> ConversationState:
     kept = tuple(send for send in conversation.open if not _is_erased(send, conversation))
     return conversation if len(kept) == len(conversation.open) else conversation._replace(open=kept)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from schemas.topics import COMMANDS, EVENTS, OUTBOUND_X, WEBHOOKS
 from streams import kafka
-from streams.local.closing import tell_what_is_lost
+from streams.local import closing
 from streams.local.pipeline import Pipeline
 from streams.local.screen import Screen
 from streams.settings import Settings
@@ -26,9 +26,10 @@ pytestmark = pytest.mark.pipeline
     ],
 )
 def test_only_what_nobody_keeps_is_told_as_lost(
-    settings: Settings, topics: tuple[str, ...], told: str
+    settings: Settings, topics: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No reader has committed anything: each record is still before somebody."""
+    monkeypatch.setattr(closing, "_LOOK_SECONDS", 30.0)  # of a machine that is busy with tests
     screen = StringIO()
     settings = settings.model_copy(update={"embedded": True})
     pipeline = Pipeline(settings, Screen(Console(file=screen, width=200)))
@@ -42,7 +43,7 @@ def test_only_what_nobody_keeps_is_told_as_lost(
                 await producer.send_and_wait(settings.topic(topic), b"{}", key=b"k")
         finally:
             await producer.stop()
-        await tell_what_is_lost(pipeline)
+        await closing.tell_what_is_lost(pipeline)
 
     asyncio.run(scenario())
     assert told in screen.getvalue()

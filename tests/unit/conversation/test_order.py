@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.events import Event
 from streams.conversation import months
+from streams.conversation.instants import to_ms
 from streams.conversation.state import ConversationState
 from tests.unit.conversation.world import (
     NOW,
@@ -172,6 +173,25 @@ def test_any_order_with_any_duplicates_gives_the_state_of_the_log(
     mixed = [*log, *random.choices(log, k=len(log))] if log else []
     random.shuffle(mixed)
     the_same(states(mixed), states(log))
+
+
+def test_a_late_end_of_a_former_life_never_closes_the_send_that_is_open_now() -> None:
+    """A command's id may be used anew a week after the last news of it."""
+    at = NOW - timedelta(days=8)
+    ends = [became("send.failed", "c-1", at), echo(at, command_id="c-1"), sent_again(at)]
+    for end in ends:
+        log = [end, sent_again(NOW), became("send.attempted", "c-1", NOW)]
+        (state,) = folded(log).conversations.values()
+        assert [send.accepted_at for send in state.open] == [to_ms(NOW)]
+        the_same(folded([*log, end]), folded(log))
+
+
+def sent_again(at: datetime) -> Event:
+    accepted: Event = became(
+        "send.accepted", "c-1", at, text="hello", origin="api", rank=1, month="2026-07",
+        echo_by_text=True, expires_at=at + timedelta(minutes=15),
+    )  # fmt: skip
+    return accepted
 
 
 @settings(deadline=None, max_examples=60)

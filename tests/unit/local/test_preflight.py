@@ -1,6 +1,7 @@
 """What is wrong is told before anything starts, with the variable that mends it."""
 
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def test_the_defaults_are_four_ports_of_loopback() -> None:
 
 
 def test_a_missing_wheel_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "chdb", raising=False)  # another test may have loaded it
     monkeypatch.setattr(preflight, "find_spec", lambda name: None if name == "chdb" else Path)
     with pytest.raises(PreflightError, match=r"ClickHouse engine .*chdb.*make install"):
         preflight.check_wheels()
