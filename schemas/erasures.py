@@ -1,9 +1,11 @@
 """Who was erased: what workers that know no state must not say any more. Topic `dm.erasures.v1`."""
 
+from datetime import datetime
+
 from pydantic import ValidationError
 
 from schemas.base import Instant, Model
-from schemas.events import CorrespondentErased, parse_event
+from schemas.events import CorrespondentErased, Event, parse_event
 
 _KIND = CorrespondentErased.model_fields["type"].default.encode()
 
@@ -15,6 +17,24 @@ class ErasureRecord(Model):
     conversation_id: str
     erased_at: Instant
     """Sends that were accepted up to then are not attempted any more."""
+
+
+class ErasedUntil:
+    """By profile and conversation, the latest instant of an erasure."""
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[str, str], datetime] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._until)
+
+    def add(self, profileid: str, conversation: str, at: datetime) -> None:
+        place = (profileid, conversation)
+        self._until[place] = max(self._until.pop(place, at), at)
+
+    def until(self, event: Event) -> datetime | None:
+        """The latest of the event's conversation."""
+        return self._until.get((event.profileid, event.subject or ""))
 
 
 def erasure_in(value: bytes | None) -> CorrespondentErased | None:

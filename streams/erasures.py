@@ -5,12 +5,12 @@ reads this topic whole before its first send, and follows it from there.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 from pydantic import ValidationError
 
-from schemas.erasures import ErasureRecord
+from schemas.erasures import ErasedUntil, ErasureRecord
 from schemas.events import CorrespondentErased, SendAccepted
 from schemas.topics import ERASURES
 from streams.followed import FollowedTopic
@@ -30,23 +30,18 @@ def record_of(event: CorrespondentErased) -> ErasureRecord:
     )
 
 
-class Erasures:
-    """By profile and conversation, the latest instant."""
+class Erasures(ErasedUntil):
+    """For sends, which topics keep for a while: what is older than those is forgotten."""
 
-    def __init__(self) -> None:
-        self._until: dict[tuple[str, str], datetime] = {}
-
-    def add(self, record: ErasureRecord) -> None:
-        place = (record.profileid, record.conversation_id)
-        known = self._until.pop(place, record.erased_at)
-        self._until[place] = max(known, record.erased_at)
+    def note(self, record: ErasureRecord) -> None:
+        self.add(record.profileid, record.conversation_id, record.erased_at)
         oldest = next(iter(self._until))  # they come in their order, or nearly
         if self._until[oldest] < record.erased_at - _KEPT:
             del self._until[oldest]
 
     def covers(self, accepted: SendAccepted) -> bool:
         """Whether the send was accepted before its correspondent was erased."""
-        until = self._until.get((accepted.profileid, accepted.subject or ""))
+        until = self.until(accepted)
         return until is not None and accepted.time <= until
 
     def records(self) -> list[ErasureRecord]:
@@ -88,7 +83,7 @@ class ErasureDirectory:
                 remedy="erase again: dmstream erase PROFILE CONVERSATION",
             )  # fmt: skip
             return
-        self._erasures.add(record)
+        self._erasures.note(record)
         self._told(record.conversation_id)
 
 

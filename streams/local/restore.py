@@ -68,7 +68,7 @@ async def restore(
             for event in chunk:
                 book.note(event.value)
                 if (found := erasure_in(event.value)) is not None:
-                    erased.add(record_of(found))
+                    erased.note(record_of(found))
                 sends.note(event.value, logged=event.origin != UNLOGGED)
             restored += len(chunk)
             progress(restored)

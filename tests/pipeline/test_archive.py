@@ -51,11 +51,6 @@ def database(embedded_clickhouse: ClickHouse) -> str:
     return database
 
 
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
-
-
 @pytest.fixture
 def log() -> str:
     return uuid.uuid4().hex

@@ -18,7 +18,6 @@ from streams.providers.protocol import HistoryMessage
 from streams.sandbox.config import Account, Config
 from streams.sandbox.store import Message
 from streams.sandbox.webhooks import render
-from tests.conftest import ClickHouse
 from tests.pipeline.test_views import put, rows
 
 pytestmark = pytest.mark.pipeline
@@ -27,16 +26,6 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 ACCOUNT = "17841400000000001"
 CUTS: dict[Provider, int] = {"ayrshare": 1, "meta": 1_000, "x": 1}
 """To how many milliseconds a provider's history cuts its times."""
-
-
-@pytest.fixture(scope="module")
-def database(embedded_clickhouse: ClickHouse) -> str:
-    return embedded_clickhouse.migrated()
-
-
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
 
 
 def live(message: Message, profile: str) -> Envelope:

@@ -22,7 +22,6 @@ from streams.conversation.keys import parse_address
 from streams.conversation.rules import Rules
 from streams.conversation.state import ConversationState, State
 from streams.conversation.zones import month_after
-from tests.conftest import ClickHouse
 from tests.pipeline.metric_histories import ZONES, History
 from tests.pipeline.read_model import kind_of
 
@@ -115,16 +114,6 @@ def boundaries(conversation: ConversationState) -> list[datetime]:
     for month in conversation.months:
         edges += [month_after(month, zone) for zone in ZONES]
     return [from_ms(edge + off) for edge in edges if edge for off in (-1, 0, 1)]
-
-
-@pytest.fixture(scope="module")
-def database(embedded_clickhouse: ClickHouse) -> str:
-    return embedded_clickhouse.migrated()
-
-
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
 
 
 @settings(

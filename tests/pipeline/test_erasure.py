@@ -25,11 +25,6 @@ SECRETS = ("my card number is 4242", "Ada Lovelace", "ada_l", "cdn.example/ada.j
 """What may be nowhere in the database once Ada is erased."""
 
 
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
-
-
 @pytest.fixture
 def database(embedded_clickhouse: ClickHouse) -> str:
     return embedded_clickhouse.migrated()

@@ -16,11 +16,6 @@ from tests.pipeline.test_metrics_are_exact import as_set, put, rows_of
 pytestmark = pytest.mark.pipeline
 
 
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
-
-
 @pytest.fixture
 def database(embedded_clickhouse: ClickHouse) -> str:
     return embedded_clickhouse.migrated()

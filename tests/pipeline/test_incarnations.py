@@ -37,11 +37,6 @@ def database(embedded_clickhouse: ClickHouse) -> str:
     return embedded_clickhouse.migrated()
 
 
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
-
-
 def moved(given: LogRecord, partition: int, offset: int, origin: str = "") -> LogRecord:
     headers = [(EventHeader.RESTORED_FROM, origin.encode())] if origin else []
     return LogRecord(partition, offset, given.timestamp_ms, given.key, given.value, headers)

@@ -15,23 +15,12 @@ from schemas.envelope import Envelope
 from schemas.ids import event_id
 from schemas.topics import FailureHeader
 from sinks.archive import Archive, LogRecord
-from tests.conftest import ClickHouse
 
 pytestmark = pytest.mark.pipeline
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MONTH = NOW.strftime("%Y-%m")
 BODY: dict[str, Any] = {"provider": "meta", "account_id": "page", "correspondent_id": "ada"}
-
-
-@pytest.fixture(scope="module")
-def database(embedded_clickhouse: ClickHouse) -> str:
-    return embedded_clickhouse.migrated()
-
-
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
 
 
 Ask = Callable[..., list[tuple[Any, ...]]]

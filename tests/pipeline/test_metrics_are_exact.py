@@ -15,23 +15,12 @@ from hypothesis import strategies as st
 from schemas.envelope import Envelope
 from sinks import facts
 from sinks.archive import Archive, LogRecord
-from tests.conftest import ClickHouse
 from tests.pipeline.metric_histories import NOW, History
 from tests.pipeline.metric_model import MODELS, NOT_COMPARED, Profile
 
 pytestmark = pytest.mark.pipeline
 
 HISTORIES_AT_ONCE = 30
-
-
-@pytest.fixture(scope="module")
-def database(embedded_clickhouse: ClickHouse) -> str:
-    return embedded_clickhouse.migrated()
-
-
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
 
 
 def put(client: Client, database: str, told: list[Envelope]) -> None:

@@ -12,11 +12,6 @@ from tests.conftest import ClickHouse
 pytestmark = pytest.mark.pipeline
 
 
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
-
-
 @pytest.fixture
 def database() -> str:
     return f"t{uuid.uuid4().hex[:10]}"

@@ -13,7 +13,6 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import ClickHouse
 from tests.pipeline.metric_model import MODELS
 
 pytestmark = pytest.mark.pipeline
@@ -29,16 +28,6 @@ ELSEWHERE = {
     "metric_definitions": "test_tools.py",
 }
 HERE = ("completeness", "completeness_daily", "failed_events", "failed_events_daily")
-
-
-@pytest.fixture(scope="module")
-def database(embedded_clickhouse: ClickHouse) -> str:
-    return embedded_clickhouse.migrated()
-
-
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
 
 
 def test_no_view_is_without_a_test_of_its_numbers(client: Client, database: str) -> None:

@@ -12,21 +12,10 @@ from hypothesis import strategies as st
 
 from schemas.envelope import Envelope
 from sinks.archive import Archive, LogRecord
-from tests.conftest import ClickHouse
 from tests.pipeline import read_model
 from tests.pipeline.histories import histories
 
 pytestmark = pytest.mark.pipeline
-
-
-@pytest.fixture(scope="module")
-def database(embedded_clickhouse: ClickHouse) -> str:
-    return embedded_clickhouse.migrated()
-
-
-@pytest.fixture(scope="module")
-def client(embedded_clickhouse: ClickHouse) -> Client:
-    return embedded_clickhouse.connect()
 
 
 def archive_of(client: Client, database: str, log: str) -> Archive:

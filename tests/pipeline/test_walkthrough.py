@@ -19,11 +19,6 @@ PAGE = (Path(__file__).parents[2] / "docs/walkthrough.md").read_text()
 
 
 @pytest.fixture(scope="module")
-def database(embedded_clickhouse: ClickHouse) -> str:
-    return embedded_clickhouse.migrated()
-
-
-@pytest.fixture(scope="module")
 def client(embedded_clickhouse: ClickHouse, database: str) -> Client:
     client = embedded_clickhouse.connect()
     now = datetime.now(UTC)

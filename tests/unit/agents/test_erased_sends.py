@@ -24,7 +24,7 @@ def anyio_backend() -> str:
 
 def erase(world: World, person: str, seconds: float = 0) -> None:
     conversation = f"facebook:page:{person}"
-    world.erasures.add(
+    world.erasures.note(
         ErasureRecord(
             profileid="profile",
             conversation_id=conversation,
