@@ -1,10 +1,15 @@
 """What several modules share: a place for `dmstream up`, and an archive of the module's own."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from streams import kafka
+from streams.local import processes
+from streams.settings import Settings
+from streams.simulator.simulation import APP_ID
 from tests.conftest import ClickHouse
 from tests.pipeline.upping import Place
 
@@ -12,6 +17,21 @@ from tests.pipeline.upping import Place
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "data")
+
+
+@pytest.fixture
+def archiving(settings: Settings, embedded_clickhouse: ClickHouse) -> Settings:
+    """For one test's processes: topics that are made, an archive, a free port for the gateway."""
+    own = settings.model_copy(
+        update={
+            "clickhouse_url": embedded_clickhouse.url,
+            "clickhouse_database": embedded_clickhouse.migrated(),
+            "port": processes.free_port(),
+            "meta_app_ids": (APP_ID,),
+        }
+    )
+    asyncio.run(kafka.ensure_topics(own))
+    return own
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """`dmstream drain` on a pipeline at work."""
 
-import asyncio
 import subprocess
 import sys
 import time
@@ -15,12 +14,10 @@ import orjson
 import pytest
 
 from sinks import completeness
-from streams import kafka
-from streams.local import draining, processes
+from streams.local import draining
 from streams.monitoring import running as notes
 from streams.settings import Settings
 from streams.simulator.sign import headers
-from tests.conftest import ClickHouse
 from tests.pipeline.running import SECRETS, Running
 
 pytestmark = pytest.mark.pipeline
@@ -29,18 +26,8 @@ NAMES = ("gateway", "conversations", "history")
 
 
 @pytest.fixture
-def pipeline(
-    settings: Settings, embedded_clickhouse: ClickHouse, tmp_path: Path
-) -> Iterator[Running]:
-    own = settings.model_copy(
-        update={
-            "clickhouse_url": embedded_clickhouse.url,
-            "clickhouse_database": embedded_clickhouse.migrated(),
-            "port": processes.free_port(),
-        }
-    )
-    asyncio.run(kafka.ensure_topics(own))
-    running = Running(own, tmp_path)
+def pipeline(archiving: Settings, tmp_path: Path) -> Iterator[Running]:
+    running = Running(archiving, tmp_path)
     for name in NAMES:
         running.start(name)
     yield running

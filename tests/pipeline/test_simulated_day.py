@@ -28,8 +28,7 @@ from streams.simulator import columns, compare
 from streams.simulator.client import Sending, Tally, send
 from streams.simulator.intention import Intention
 from streams.simulator.sign import Secrets
-from streams.simulator.simulation import APP_ID, Parameters, Simulation, simulate
-from tests.conftest import ClickHouse
+from streams.simulator.simulation import Parameters, Simulation, simulate
 from tests.pipeline.running import SECRETS, Running
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.kafka(long=True)]
@@ -40,20 +39,9 @@ UNTIL = datetime(2026, 11, 20, 18, tzinfo=UTC)
 
 
 @pytest.fixture
-def running(
-    settings: Settings, embedded_clickhouse: ClickHouse, tmp_path: Path
-) -> Iterator[Running]:
+def running(archiving: Settings, tmp_path: Path) -> Iterator[Running]:
     """Topics made, gateway up, no worker yet."""
-    own = settings.model_copy(
-        update={
-            "clickhouse_url": embedded_clickhouse.url,
-            "clickhouse_database": embedded_clickhouse.migrated(),
-            "port": processes.free_port(),
-            "meta_app_ids": (APP_ID,),
-        }
-    )
-    asyncio.run(kafka.ensure_topics(own))
-    pipeline = Running(own, tmp_path)
+    pipeline = Running(archiving, tmp_path)
     pipeline.start("gateway")
     yield pipeline
     pipeline.stop()

@@ -18,14 +18,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from schemas.topics import EVENTS, FAILURES, WEBHOOKS
-from streams import kafka
 from streams.local import processes, services
 from streams.monitoring import running as notes
 from streams.settings import Settings
 from streams.simulator.client import Sending, send
 from streams.simulator.sign import Secrets, headers
-from streams.simulator.simulation import APP_ID, Parameters, simulate
-from tests.conftest import ClickHouse
+from streams.simulator.simulation import Parameters, simulate
 from tests.pipeline.running import SECRETS, Running
 from tests.pipeline.stuck_worker import HANGS
 
@@ -36,20 +34,9 @@ NAMES = ("gateway", "conversations", "history")
 
 
 @pytest.fixture
-def watched(
-    settings: Settings, embedded_clickhouse: ClickHouse, tmp_path: Path
-) -> Iterator[Running]:
+def watched(archiving: Settings, tmp_path: Path) -> Iterator[Running]:
     """Not started yet; each process will have a port."""
-    own = settings.model_copy(
-        update={
-            "clickhouse_url": embedded_clickhouse.url,
-            "clickhouse_database": embedded_clickhouse.migrated(),
-            "port": processes.free_port(),
-            "meta_app_ids": (APP_ID,),
-        }
-    )
-    asyncio.run(kafka.ensure_topics(own))
-    running = Running(own, tmp_path, monitors={name: processes.free_port() for name in NAMES})
+    running = Running(archiving, tmp_path, monitors={name: processes.free_port() for name in NAMES})
     running.more = {"DM_LIVE_SECONDS": "3"}
     yield running
     running.stop()
