@@ -44,10 +44,9 @@ from streams.agents.outbox import Outbox
 from streams.gateway.signatures import sign_meta
 from streams.log_positions import log_ends
 from streams.sandbox.config import PATHS
-from streams.settings import Settings
+from streams.settings import EMBEDDED_PARTITIONS, Settings
 
 PAGES = 20
-PARTITIONS = 8
 SECRET = "app-secret"  # noqa: S105 - of this benchmark
 GOALS = "goals: p50 under 50 ms, p99 under 250 ms"
 
@@ -149,9 +148,15 @@ def _note(found: dict[str, dict[str, float]], record: Any) -> None:
 STEPS = ("received", "normalised", "accepted", "attempted", "sent")
 
 
-def run(rate: float, seconds: float, warm_up: float, console: Console) -> list[float]:
+def run(
+    rate: float,
+    seconds: float,
+    warm_up: float,
+    console: Console,
+    partitions: int = EMBEDDED_PARTITIONS,
+) -> list[float]:
     """The whole way of each answer, ms. Ends where one is missing."""
-    with broker(PARTITIONS) as settings, ExitStack() as stack:
+    with broker(partitions) as settings, ExitStack() as stack:
         asyncio.run(kafka.ensure_topics(settings))
         more = {
             "DM_META_APP_SECRETS": SECRET, "DM_X_CONSUMER_SECRETS": SECRET,
@@ -250,8 +255,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--warm-up", type=float, default=4)
+    parser.add_argument("--partitions", type=int, default=EMBEDDED_PARTITIONS)
     options = parser.parse_args()
-    run(options.rate, options.seconds, options.warm_up, Console(soft_wrap=True))
+    run(options.rate, options.seconds, options.warm_up, Console(soft_wrap=True), options.partitions)
 
 
 if __name__ == "__main__":

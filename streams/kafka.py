@@ -173,4 +173,4 @@ async def recognised(settings: Settings) -> Settings:
     person starts beside `dmstream up`, whose environment does not say so."""
     if settings.embedded or not (await log_id(settings)).startswith(EMBEDDED_PREFIX):
         return settings
-    return settings.model_copy(update={"embedded": True})
+    return settings.on_embedded_broker()

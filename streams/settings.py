@@ -5,14 +5,19 @@ Secrets live only here.
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.business_hours import BusinessHours
 from streams.limits import Limit, parsed
+
+EMBEDDED_PARTITIONS = 2
+"""As many as workers of a name have cores there. A fetch costs the embedded broker by partitions
+that it asks for, and an insert costs ClickHouse the same whatever it holds (docs/state-at-scale.md
+and docs/performance.md have both): eight took more than a core of two at any rate of messages."""
 
 
 class Settings(BaseSettings):
@@ -50,7 +55,8 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = None
     """Of the authority that signed the brokers' certificates; else the system's."""
     partitions: int = Field(default=8, ge=1)
-    """Of every topic keyed by profile. Can't be lowered later."""
+    """Of every topic keyed by profile; on the embedded broker 2, where it does not say. Can't be
+    lowered later, but there, where each start makes its topics."""
     replication: int = Field(default=1, ge=1)
     """Copies of each partition: 3 where three brokers are."""
     min_insync: int | None = Field(default=None, ge=1)
@@ -231,6 +237,18 @@ class Settings(BaseSettings):
     variables say where they go."""
     ready_file: Path | None = None
     """A worker writes this file once it owns its partitions and its state is recovered."""
+
+    @model_validator(mode="after")
+    def _few_partitions_where_embedded(self) -> Self:
+        if self.embedded and "partitions" not in self.model_fields_set:
+            self.partitions = EMBEDDED_PARTITIONS
+        return self
+
+    def on_embedded_broker(self) -> "Settings":
+        """These, for the embedded broker."""
+        said = self.embedded or "partitions" in self.model_fields_set
+        partitions = self.partitions if said else EMBEDDED_PARTITIONS
+        return self.model_copy(update={"embedded": True, "partitions": partitions})
 
     @property
     def insync(self) -> int:

@@ -34,9 +34,9 @@ from sinks.clickhouse import connect
 from sinks.migrate import apply
 from streams import kafka
 from streams.log_positions import log_ends
-from streams.settings import Settings
+from streams.settings import EMBEDDED_PARTITIONS, Settings
 
-PARTITIONS = 8
+PARTITIONS = EMBEDDED_PARTITIONS
 RATES = {200: 12.0, 2_000: 10.0}
 """Webhooks a second, and for how many seconds."""
 WARM_UP_SECONDS = 3.0

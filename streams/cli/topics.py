@@ -27,7 +27,7 @@ def topics_command(
     from streams.settings import Settings
 
     quiet_clients()
-    settings = Settings()
+    settings = asyncio.run(kafka.recognised(Settings()))
     if create:
         made = asyncio.run(kafka.ensure_topics(settings))
         typer.echo(f"created {len(made)}" if made else "nothing to create")

@@ -4,9 +4,10 @@ One conversation may stand under two profiles (the same account linked twice), s
 names the profile.
 """
 
-from typing import NamedTuple, cast, get_args
+from functools import cache
+from typing import Any, NamedTuple, cast, get_args
 
-from schemas.base import Platform, Provider, conversation_id
+from schemas.base import Model, Platform, Provider, conversation_id
 from schemas.commands import AnyCommand, SendMessage
 from schemas.events import Event
 from streams.conversation.accounts import current_account
@@ -61,10 +62,19 @@ def conversation_of(event: Event) -> str | None:
 
 def command_of(event: Event) -> str | None:
     """The command that an event is an outcome of; None for all others."""
-    command_id: str | None = getattr(event.data, "command_id", None)
+    body: Any = event.data
+    shape: type[Model] = type(event.data)
+    command_id: str | None = body.command_id if _names_command(shape) else None
     if command_id is None and event.source.startswith(COMMANDS_SOURCE):
         return event.causationid
     return command_id
+
+
+@cache
+def _names_command(shape: type[Model]) -> bool:
+    """Known by the class: to ask an event's data for what it has not makes pydantic look in three
+    places and raise, for most events several times (measured: a tenth of folding)."""
+    return "command_id" in shape.model_fields
 
 
 def parse_address(conversation: str) -> Address | None:

@@ -59,6 +59,7 @@ async def of_broker(settings: Settings) -> list[Finding]:
     """Broker, topics, and how far the readers are behind; only the first where none answers."""
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
+            settings = await kafka.recognised(settings)
             log = await kafka.log_id(settings)
             counts = await partition_counts(settings)
     except (KafkaError, OSError, TimeoutError) as error:

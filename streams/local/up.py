@@ -80,6 +80,7 @@ def _ports(settings: Settings, options: Options) -> list[preflight.Port]:
 
 
 async def _run(settings: Settings, options: Options, screen: Screen) -> int:
+    settings = settings.on_embedded_broker() if options.embedded else settings
     own = with_secrets(settings.model_copy(update={"embedded": options.embedded}))
     own = services.on_apache_kafka(own) if options.apache else own
     own = services.in_the_sandbox(own) if options.in_sandbox else own

@@ -4,12 +4,12 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, ClassVar
 
-import httpx
-
 from streams.providers import answers
-from streams.providers.http import Answer, NoAnswer, exchange, no_answer_error
+from streams.providers.client import Client
+from streams.providers.http import Answer, NoAnswer, Request, exchange, no_answer_error
 from streams.providers.protocol import AccountHealth, SendError
 from streams.providers.reading import Reader, Spent, utc_now
 
@@ -22,7 +22,7 @@ class HttpConnector(ABC):
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = utc_now,
@@ -37,7 +37,7 @@ class HttpConnector(ABC):
     ) -> SendError:
         """See `protocol.Connector`."""
 
-    async def _exchange(self, request: httpx.Request) -> Answer | SendError:
+    async def _exchange(self, request: Request) -> Answer | SendError:
         answer = await exchange(self._client, request)
         if isinstance(answer, NoAnswer):
             return no_answer_error(answer, self.platform)
@@ -61,11 +61,11 @@ class HttpConnector(ABC):
         )
 
     async def _who(
-        self, request: httpx.Request, read: Callable[[Any], AccountHealth | None]
+        self, request: Request, read: Callable[[Any], AccountHealth | None]
     ) -> AccountHealth:
         """What the answer says of the credential; `read` gives None for one that says nothing."""
         answer = await self._exchange(request)
         if isinstance(answer, SendError):
             return AccountHealth(error=answer)
-        found = read(answers.parse(answer.body)) if answer.status == httpx.codes.OK else None
+        found = read(answers.parse(answer.body)) if answer.status == HTTPStatus.OK else None
         return found or AccountHealth(error=self._refused(answer))

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-
-import httpx
+from http import HTTPStatus
 
 from streams.providers import answers
 from streams.providers.answers import Json
-from streams.providers.http import NoAnswer, exchange, no_answer_error
+from streams.providers.client import Client
+from streams.providers.http import NoAnswer, exchange, get, no_answer_error
 from streams.providers.protocol import ErrorClass, HistoryStopped, SendError
 from streams.providers.waits import NOTHING_SAID, Wait
 
@@ -35,7 +35,7 @@ class Reader:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         *,
         classify: Classify,
         platform: str,
@@ -98,17 +98,17 @@ class Reader:
         if self._called and self._every:
             await self._sleep(self._every)
         self._called = True
-        request = self._client.build_request("GET", url, params=params, headers=self._headers)
+        request = get(url, self._headers, params)
         answer = await exchange(self._client, request, max_bytes=MAX_PAGE_BYTES)
         if isinstance(answer, NoAnswer):
             return self._unread(no_answer_error(answer, self._platform), answer.what)
         value = answers.parse(answer.body)
         failed = isinstance(value, dict) and ("error" in value or value.get("status") == "error")
-        if answer.status == httpx.codes.OK and answer.whole and isinstance(value, dict):
+        if answer.status == HTTPStatus.OK and answer.whole and isinstance(value, dict):
             if not failed:
                 self._rest = self._spent(answer.headers)
                 return value
-        elif answer.status == httpx.codes.OK and not answer.whole:
+        elif answer.status == HTTPStatus.OK and not answer.whole:
             return self._cut(len(answer.body))
         error = self._classify(answer.status, answer.headers, answer.body)
         return self._unread(error, f"it answered {answer.status} with something else")

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
-import httpx
-
 from schemas.base import Provider
 from streams.providers.ayrshare import Ayrshare
+from streams.providers.client import Client
 from streams.providers.credentials import Credential, CredentialMissingError, CredentialSource
 from streams.providers.meta import Meta
 from streams.providers.protocol import (
@@ -27,7 +26,7 @@ from streams.settings import Settings
 
 def make_connectors(
     settings: Settings,
-    client: httpx.AsyncClient,
+    client: Client,
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     now: Callable[[], datetime] = utc_now,

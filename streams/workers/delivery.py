@@ -21,8 +21,8 @@ from streams.conversation import outcomes
 from streams.erasures import ErasureDirectory
 from streams.monitoring import metrics
 from streams.providers import registry
+from streams.providers.client import make_client
 from streams.providers.credentials import Credentials
-from streams.providers.http import make_client
 from streams.providers.made_up import MadeUpCredentials
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.providers.rates import rates_of
@@ -47,7 +47,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     stack.push_async_callback(directory.stop)
     erasures = ErasureDirectory(settings)
     client = make_client()
-    stack.push_async_callback(client.aclose)
+    stack.push_async_callback(client.close)
     connectors = registry.make_connectors(settings, client)
     credentials = MadeUpCredentials() if settings.sandbox else Credentials()
 

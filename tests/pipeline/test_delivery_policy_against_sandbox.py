@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.base import Provider
+from streams.providers.client import make_client
 from streams.providers.credentials import Credential
-from streams.providers.http import make_client
 from streams.providers.protocol import Connector, OutboundSend, SendError, Sent
 from streams.providers.registry import make_connectors
 from streams.providers.retry import (

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
-
-import httpx
 
 from schemas.base import Platform, Provider
 from streams.providers import answers, waits
 from streams.providers.answers import Json
 from streams.providers.ayrshare import errors, history
+from streams.providers.client import Client
 from streams.providers.connecting import HttpConnector
 from streams.providers.credentials import Credential
-from streams.providers.http import base_address, json_post
+from streams.providers.http import base_address, get, json_post
 from streams.providers.protocol import (
     AccountHealth,
     Allowance,
@@ -39,7 +39,7 @@ class Ayrshare(HttpConnector):
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         *,
         url: str,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -63,7 +63,6 @@ class Ayrshare(HttpConnector):
         if send.media_urls:
             body["mediaUrls"] = list(send.media_urls)
         request = json_post(
-            self._client,
             f"{self._url}/messages/{NETWORKS[send.platform]}",
             body,
             _headers(send.platform, credential),
@@ -74,7 +73,7 @@ class Ayrshare(HttpConnector):
         if isinstance(answer, SendError):
             return answer
         reply = answers.parse_object(answer.body)
-        if answer.status == httpx.codes.OK and reply.get("status") == "success":
+        if answer.status == HTTPStatus.OK and reply.get("status") == "success":
             return Sent(
                 message_ids=_message_ids(reply),
                 recipient_id=answers.text(reply.get("recipientId")) or send.recipient_id,
@@ -97,9 +96,7 @@ class Ayrshare(HttpConnector):
         return history.pages(reader, address, account, cursor)
 
     async def verify(self, credential: Credential) -> AccountHealth:
-        request = self._client.build_request(
-            "GET", f"{self._url}/user", headers=_headers("facebook", credential)
-        )
+        request = get(f"{self._url}/user", _headers("facebook", credential))
         return await self._who(request, _health)
 
 
@@ -148,7 +145,7 @@ def _in_part(error: SendError) -> SendError:
     tried again. Only Ayrshare's own 429 comes before any of them.
     """
     retriable = error.error_class in (ErrorClass.TRANSIENT, ErrorClass.RATE_LIMITED)
-    if not retriable or error.http_status == httpx.codes.TOO_MANY_REQUESTS:
+    if not retriable or error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
         return error
     return replace(
         error,

@@ -5,16 +5,16 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
 from schemas.base import Provider
 from streams.providers import answers, waits
+from streams.providers.client import Client
 from streams.providers.connecting import HttpConnector
 from streams.providers.credentials import Credential
-from streams.providers.http import base_address, json_post
+from streams.providers.http import base_address, get, json_post
 from streams.providers.meta import errors, history, requests
 from streams.providers.protocol import (
     AccountHealth,
@@ -38,7 +38,7 @@ class Meta(HttpConnector):
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         *,
         graph_url: str,
         instagram_url: str,
@@ -76,15 +76,13 @@ class Meta(HttpConnector):
     ) -> Sent | SendError:
         host = self._host(send.platform, credential)
         sender = _sender(send.platform, send.account_id, credential)
-        request = json_post(
-            self._client, f"{host}/{sender}/messages", body, _authorisation(credential)
-        )
+        request = json_post(f"{host}/{sender}/messages", body, _authorisation(credential))
         answer = await self._exchange(request)
         if isinstance(answer, SendError):
             return answer
         reply = answers.parse_object(answer.body)
         message_id = answers.text(reply.get("message_id"))
-        if answer.status == httpx.codes.OK and message_id is not None and "error" not in reply:
+        if answer.status == HTTPStatus.OK and message_id is not None and "error" not in reply:
             usage = waits.meta_usage(answer.headers)
             return Sent(
                 message_ids=(message_id,),
@@ -110,9 +108,7 @@ class Meta(HttpConnector):
     async def verify(self, credential: Credential) -> AccountHealth:
         fields = "user_id,username" if credential.login == "instagram" else "id,name"
         host = self._instagram if credential.login == "instagram" else self._graph
-        request = self._client.build_request(
-            "GET", f"{host}/me", params={"fields": fields}, headers=_authorisation(credential)
-        )
+        request = get(f"{host}/me", _authorisation(credential), {"fields": fields})
         return await self._who(request, _health)
 
     def _host(self, platform: str, credential: Credential) -> str:

@@ -4,16 +4,16 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
-
-import httpx
 
 from schemas.base import Provider
 from streams.providers import answers, waits
 from streams.providers.answers import Json
+from streams.providers.client import Client
 from streams.providers.connecting import HttpConnector
 from streams.providers.credentials import Credential
-from streams.providers.http import base_address, json_post
+from streams.providers.http import base_address, get, json_post
 from streams.providers.protocol import (
     AccountHealth,
     Allowance,
@@ -40,7 +40,7 @@ class X(HttpConnector):
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        client: Client,
         *,
         url: str,
         media: MediaFetcher,
@@ -69,7 +69,6 @@ class X(HttpConnector):
                 return media_id
             body["attachments"] = [{"media_id": media_id}]
         request = json_post(
-            self._client,
             f"{self._url}/2/dm_conversations/with/{send.recipient_id}/messages",
             body,
             _authorisation(credential),
@@ -81,7 +80,7 @@ class X(HttpConnector):
             return answer
         reply = answers.parse(answer.body)
         event_id = answers.text(answers.dig(reply, "data", "dm_event_id"))
-        if answer.status in (httpx.codes.OK, httpx.codes.CREATED) and event_id is not None:
+        if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED) and event_id is not None:
             return Sent(
                 message_ids=(event_id,),
                 recipient_id=send.recipient_id,
@@ -110,9 +109,7 @@ class X(HttpConnector):
         return history.pages(reader, f"{self._url}/2/dm_events", account, cursor)
 
     async def verify(self, credential: Credential) -> AccountHealth:
-        request = self._client.build_request(
-            "GET", f"{self._url}/2/users/me", headers=_authorisation(credential)
-        )
+        request = get(f"{self._url}/2/users/me", _authorisation(credential))
         return await self._who(request, _health)
 
 

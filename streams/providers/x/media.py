@@ -6,12 +6,12 @@ network, whatever its name resolves to.
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
-
-import httpx
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
 
 from streams import public_addresses
-from streams.providers.http import Answer, NoAnswer, exchange
+from streams.providers.client import Client
+from streams.providers.http import Answer, NoAnswer, Request, exchange, get
 from streams.providers.protocol import ErrorClass, SendError
 
 _MB = 1024 * 1024
@@ -26,6 +26,10 @@ LARGEST = {
 """By type, in bytes. X takes larger videos; a medium is held in memory here, so not we."""
 
 
+_AS_IT_IS = "%!$&'()*+,/:;=?@[]~"
+"""What an address may hold. Quotes in it stay: to quote them anew would break a signed address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Medium:
     media_type: str
@@ -35,7 +39,7 @@ class Medium:
 class MediaFetcher:
     """Fetches what callers point to. `allow_private` is for tests and the sandbox only."""
 
-    def __init__(self, client: httpx.AsyncClient, *, allow_private: bool = False) -> None:
+    def __init__(self, client: Client, *, allow_private: bool = False) -> None:
         self._client = client
         self._allow_private = allow_private
 
@@ -47,22 +51,21 @@ class MediaFetcher:
         answer = await exchange(self._client, request, max_bytes=max(LARGEST.values()))
         if isinstance(answer, NoAnswer):
             return _not_now(f"the media's address: {answer.what}")
-        if answer.status >= 500 or answer.status == httpx.codes.TOO_MANY_REQUESTS:  # noqa: PLR2004
+        if answer.status >= 500 or answer.status == HTTPStatus.TOO_MANY_REQUESTS:  # noqa: PLR2004
             return _not_now(f"the media's address answered {answer.status}")
-        if answer.status != httpx.codes.OK:
+        if answer.status != HTTPStatus.OK:
             return _refused(f"the media's address answered {answer.status}")
         return _medium(answer)
 
-    async def _request(self, url: str) -> httpx.Request | SendError:
+    async def _request(self, url: str) -> Request | SendError:
         try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-            target = httpx.URL(url)
-        except (ValueError, httpx.InvalidURL):
+            parts = urlsplit(url)._replace(fragment="")
+            host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+        except ValueError:  # UnicodeError is one
             return _refused("a media address must be a web address")
         headers = {"accept": ", ".join(LARGEST)}
         if self._allow_private and parts.scheme in ("http", "https"):
-            return self._client.build_request("GET", target, headers=headers)
+            return get(quote(parts.geturl(), safe=_AS_IT_IS), headers)
         if parts.scheme != "https" or not host or parts.username is not None or port is not None:
             return _refused("a media address must be https, without a user and without a port")
         address = await public_addresses.one_of(host, 443)
@@ -70,11 +73,12 @@ class MediaFetcher:
             return _refused("the media's address is not on the public internet")
         # The connection goes to the address that was checked, so that a name which resolves
         # differently a moment later gains nothing; the certificate is checked for the name.
-        return self._client.build_request(
+        there = parts._replace(netloc=f"[{address}]" if ":" in address else address)
+        return Request(
             "GET",
-            target.copy_with(host=address),
-            headers={**headers, "host": host},
-            extensions={"sni_hostname": host},
+            quote(there.geturl(), safe=_AS_IT_IS),
+            {**headers, "host": host},
+            server_name=host,
         )
 
 

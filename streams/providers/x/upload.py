@@ -7,11 +7,17 @@ import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-import httpx
-
 from streams.providers import answers
 from streams.providers.answers import Json
-from streams.providers.http import NoAnswer, exchange, json_post, no_answer_error
+from streams.providers.client import Client
+from streams.providers.http import (
+    NoAnswer,
+    Request,
+    exchange,
+    get,
+    json_post,
+    no_answer_error,
+)
 from streams.providers.protocol import ErrorClass, SendError
 from streams.providers.x import errors
 from streams.providers.x.media import Medium
@@ -24,7 +30,7 @@ _LONGEST_WAIT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    client: httpx.AsyncClient
+    client: Client
     base: str
     headers: Mapping[str, str]
     sleep: Callable[[float], Awaitable[None]]
@@ -77,18 +83,14 @@ class Uploader:
                     ErrorClass.TRANSIENT, "X: the medium is still being processed; nothing was sent"
                 )
             await self.sleep(wait)
-            address = httpx.URL(
-                f"{self.base}/2/media/upload", params={"command": "STATUS", "media_id": media_id}
-            )
-            answer = await self._call(
-                self.client.build_request("GET", address, headers=self.headers)
-            )
+            asked = {"command": "STATUS", "media_id": media_id}
+            answer = await self._call(get(f"{self.base}/2/media/upload", self.headers, asked))
         return answer
 
     async def _post(self, path: str, body: Json) -> Json | SendError:
-        return await self._call(json_post(self.client, self.base + path, body, self.headers))
+        return await self._call(json_post(self.base + path, body, self.headers))
 
-    async def _call(self, request: httpx.Request) -> Json | SendError:
+    async def _call(self, request: Request) -> Json | SendError:
         answer = await exchange(self.client, request)
         if isinstance(answer, NoAnswer):
             return _not_sent(no_answer_error(answer, "X (media upload)"))

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
 from schemas.base import Platform
 from streams.providers.ayrshare import Ayrshare
+from streams.providers.client import Client, make_client
 from streams.providers.credentials import Credential
-from streams.providers.http import make_client
 from streams.providers.meta import Meta
 from streams.providers.protocol import Connector, ErrorClass, OutboundSend, SendError, Sent
 from streams.providers.registry import make_connectors
@@ -31,18 +30,18 @@ KEYS = {
 }
 CREDENTIAL = Credential.model_validate(KEYS)
 BY_INSTAGRAM = Credential.model_validate(KEYS | {"login": "instagram"})
-Make = Callable[[httpx.AsyncClient, str], Connector]
+Make = Callable[[Client, str], Connector]
 
 
-def ayrshare(client: httpx.AsyncClient, base: str) -> Connector:
+def ayrshare(client: Client, base: str) -> Connector:
     return Ayrshare(client, url=f"{base}/api")
 
 
-def meta(client: httpx.AsyncClient, base: str) -> Connector:
+def meta(client: Client, base: str) -> Connector:
     return Meta(client, graph_url=f"{base}/g/v25.0", instagram_url=f"{base}/i/v25.0/")
 
 
-def x(client: httpx.AsyncClient, base: str) -> Connector:
+def x(client: Client, base: str) -> Connector:
     return X(client, url=base, media=MediaFetcher(client))
 
 
@@ -197,7 +196,7 @@ def test_the_end_between_two_messages_of_a_command_stops_the_second() -> None:
     end = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     clock = iter([end - timedelta(milliseconds=1), end])
 
-    def timed(client: httpx.AsyncClient, base: str) -> Connector:
+    def timed(client: Client, base: str) -> Connector:
         return Meta(client, graph_url=base, instagram_url=base, now=lambda: next(clock))
 
     outbound = OutboundSend(

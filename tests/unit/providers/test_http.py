@@ -1,19 +1,20 @@
 """One exchange with a platform, against real sockets on loopback: what is certain afterwards."""
 
 import asyncio
+import gzip
 import ssl
+from pathlib import Path
 
-import httpx
 import pytest
 
 from streams.local.processes import free_port
+from streams.providers.client import Client, make_client
 from streams.providers.http import (
     Answer,
     NoAnswer,
     base_address,
     exchange,
     json_post,
-    make_client,
     no_answer_error,
 )
 from streams.providers.protocol import ErrorClass
@@ -29,9 +30,9 @@ from tests.unit.providers.loopback import (
 
 
 async def post(
-    client: httpx.AsyncClient, url: str, *, seconds: float = 5.0, max_bytes: int = 4096
+    client: Client, url: str, *, seconds: float = 5.0, max_bytes: int = 4096
 ) -> Answer | NoAnswer:
-    request = json_post(client, url, {"text": "hello"}, {"authorization": "Bearer t"})
+    request = json_post(url, {"text": "hello"}, {"authorization": "Bearer t"})
     return await exchange(client, request, seconds=seconds, max_bytes=max_bytes)
 
 
@@ -69,12 +70,12 @@ def test_a_name_that_does_not_resolve_wrote_nothing() -> None:
 
 def test_waiting_for_a_free_connection_wrote_nothing() -> None:
     async def attempt() -> list[Answer | NoAnswer]:
-        async with server(raw(b"", then_hang=True)) as heard:
-            limits = httpx.Limits(max_connections=1)
-            timeout = httpx.Timeout(1.0, pool=0.1)
-            async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
-                url = f"http://{heard.address}/"
-                return list(await asyncio.gather(post(client, url), post(client, url)))
+        async with (
+            server(raw(b"", then_hang=True)) as heard,
+            make_client(read_seconds=1.0, connections=1, pool_seconds=0.1) as client,
+        ):
+            url = f"http://{heard.address}/"
+            return list(await asyncio.gather(post(client, url), post(client, url)))
 
     first, second = asyncio.run(attempt())
     assert first == NoAnswer(written=True, what="no answer came in time")
@@ -167,6 +168,97 @@ def test_no_cookie_of_one_account_s_answer_is_in_another_s_request() -> None:
     heard = asyncio.run(attempt())
     assert len(heard.requests) == 2
     assert b"cookie" not in heard.requests[1].lower()
+
+
+def posted_twice(behave: Behaviour) -> tuple[list[Answer | NoAnswer], Heard, int]:
+    """One POST after another through one client; and how many connections they took."""
+    connections = 0
+
+    async def counted(
+        heard: Heard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        nonlocal connections
+        connections += 1
+        await behave(heard, reader, writer)
+
+    async def attempt() -> tuple[list[Answer | NoAnswer], Heard]:
+        async with server(counted) as heard, make_client(read_seconds=1.0) as client:
+            return [await post(client, f"http://{heard.address}/") for _ in range(2)], heard
+
+    return *asyncio.run(attempt()), connections
+
+
+def test_a_connection_is_used_again_once_its_answer_was_read() -> None:
+    _, heard, connections = posted_twice(answering())
+    assert (len(heard.requests), connections) == (2, 1)
+
+
+def test_a_connection_whose_answer_was_cut_is_not_used_again() -> None:
+    """What is left of the first answer would be read as the second."""
+    found, heard, connections = posted_twice(answering(body=b"x" * 1_000_000))
+    assert (len(heard.requests), connections) == (2, 2)
+    assert all(isinstance(answer, Answer) and answer.status == 200 for answer in found)
+
+
+def test_a_kept_connection_that_breaks_may_have_delivered_and_nothing_is_repeated() -> None:
+    """Invariant 8. Clients like to repeat such a request by themselves."""
+
+    async def once(
+        heard: Heard, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        heard.requests.append(await read_request(reader))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        heard.requests.append(await read_request(reader))
+        writer.transport.abort()
+
+    (first, second), heard, connections = posted_twice(once)
+    assert isinstance(first, Answer)
+    assert isinstance(second, NoAnswer)
+    assert second.written
+    assert (len(heard.requests), connections) == (2, 1)
+
+
+def test_an_answer_with_a_large_header_is_read() -> None:
+    """Refused, it would make the outcome of a send unknown."""
+    answer, _ = against(answering(headers={"x-business-use-case-usage": "u" * 30_000}))
+    assert isinstance(answer, Answer)
+    assert len(answer.headers["x-business-use-case-usage"]) == 30_000
+
+
+def test_a_compressed_answer_is_read_and_cut_where_it_grows_beyond_what_is_allowed() -> None:
+    small, _ = against(answering(body=gzip.compress(b"{}"), headers={"content-encoding": "gzip"}))
+    assert isinstance(small, Answer)
+    assert (small.body, small.whole) == (b"{}", True)
+    bomb = gzip.compress(b"x" * 10_000_000)
+    large, _ = against(answering(body=bomb, headers={"content-encoding": "gzip"}))
+    assert isinstance(large, Answer)
+    assert (len(large.body), large.whole) == (4096, False)
+
+
+def test_the_credential_is_never_replaced_by_the_system_s_netrc(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login someone password else\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    _, heard = against(answering())
+    assert b"authorization: bearer t" in heard.requests[0].lower()
+
+
+def test_a_proxy_of_the_environment_is_asked_for_what_is_not_exempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("no_proxy", "graph.example")
+
+    async def proxies() -> list[str | None]:
+        addresses = ("api.example/x", "graph.example/x", "localhost:8090/x")
+        async with make_client() as client:
+            return [client.proxy_of(f"https://{address}") for address in addresses]
+
+    assert asyncio.run(proxies()) == ["http://proxy.example:3128", None, None]
 
 
 def test_the_system_s_proxy_is_not_asked_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

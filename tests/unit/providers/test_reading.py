@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from schemas.base import Platform, Provider
+from streams.providers.client import make_client
 from streams.providers.credentials import Credential
-from streams.providers.http import make_client
 from streams.providers.protocol import ErrorClass, HistoryPage, HistoryStopped, LinkedAccount
 from streams.providers.registry import make_connectors
 from streams.settings import Settings

@@ -2,14 +2,15 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 
 from streams import public_addresses
-from streams.providers.http import Answer, NoAnswer, exchange, make_client
+from streams.providers.client import make_client
+from streams.providers.http import Answer, NoAnswer, Request, exchange
 from streams.providers.protocol import ErrorClass, SendError
 from streams.providers.x.media import LARGEST, MediaFetcher, Medium
 from streams.providers.x.upload import PIECE_BYTES, Uploader
@@ -109,10 +110,10 @@ def test_the_connection_goes_to_the_checked_address_under_the_name_s_certificate
             make_client(verify=authority.trusting()) as client,
         ):
             request = await MediaFetcher(client)._request("https://media.example/a.png")
-            assert isinstance(request, httpx.Request)
-            request.url = request.url.copy_with(port=heard.port)  # the test's server has no 443
-            if name is not None:
-                request.extensions["sni_hostname"] = name
+            assert isinstance(request, Request)
+            assert request.url == "https://127.0.0.1/a.png"
+            there = f"https://{heard.address}/a.png"  # the test's server has no 443
+            request = replace(request, url=there, server_name=name or request.server_name)
             return await exchange(client, request), heard
 
     answer, heard = asyncio.run(run(None))
