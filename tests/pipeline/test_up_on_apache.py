@@ -117,7 +117,7 @@ def test_kill_9_of_everything_under_load_loses_nothing_and_nothing_is_restored(
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_a_folder_changes_its_broker_with_all_it_knows_or_not_at_all(place: Place) -> None:
@@ -134,7 +134,7 @@ def test_a_folder_changes_its_broker_with_all_it_knows_or_not_at_all(place: Plac
         stop(up.process)
     # What the embedded broker took now would be missing in the log that stays.
     with running(place) as up:
-        assert up.process.wait(15) == 1
+        assert up.process.wait(PATIENCE) == 1
         assert "--kafka apache" in up.said.splitlines()[-1]
     kafka.rename(aside)
     with running(place) as up:
