@@ -8,7 +8,8 @@ import pytest
 from tests.engines import Broker
 from tests.faults.clickhouse_engine import DATABASE, engine, small_disk
 from tests.faults.clickhouse_proxy import door_to
-from tests.faults.field import ALL, under_fire
+from tests.faults.field import ALL
+from tests.faults.starting import under_fire
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 

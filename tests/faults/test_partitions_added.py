@@ -16,7 +16,8 @@ from streams.log_positions import log_ends
 from streams.settings import Settings
 from tests import engines
 from tests.conftest import ClickHouse
-from tests.faults.field import ALL, Field, under_fire
+from tests.faults.field import ALL, Field
+from tests.faults.starting import under_fire
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 
