@@ -11,6 +11,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 
 from schemas.topics import TOPICS, Topic
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 # A record of dm.webhooks.v1 is at most DM_MAX_BODY_BYTES; an `unrecognised` event repeats it as
@@ -90,7 +91,10 @@ async def write(settings: Settings, topic: str, records: Iterable[tuple[str, byt
     await made.start()
     try:
         for key, value in records:
-            await made.send_and_wait(settings.topic(topic), value, key=key.encode())
+            partition = partition_of(key.encode(), settings.partitions)
+            await made.send_and_wait(
+                settings.topic(topic), value, key=key.encode(), partition=partition
+            )
     finally:
         await made.stop()
 

@@ -55,8 +55,8 @@ class Settings(BaseSettings):
     kafka_ca_file: Path | None = None
     """Of the authority that signed the brokers' certificates; else the system's."""
     partitions: int = Field(default=8, ge=1)
-    """Of every topic keyed by profile; on the embedded broker 2, where it does not say. Can't be
-    lowered later, but there, where each start makes its topics."""
+    """Of every topic keyed by profile; on the embedded broker 2, where it does not say. Keys are
+    spread by it: docs/scaling.md says what changing it later takes."""
     replication: int = Field(default=1, ge=1)
     """Copies of each partition: 3 where three brokers are."""
     min_insync: int | None = Field(default=None, ge=1)

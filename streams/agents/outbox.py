@@ -6,15 +6,14 @@ of processor time for 400 bytes).
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
-from aiokafka.partitioner import murmur2
 
 from streams.monitoring.troubles import trouble
+from streams.partitions import partition_of as partition_of  # noqa: PLC0414 - also had from here
 
 log = structlog.get_logger()
 
@@ -23,12 +22,6 @@ Sleep = Callable[[float], Awaitable[None]]
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 10.0
-
-
-@lru_cache(maxsize=100_000)
-def partition_of(key: bytes, partitions: int) -> int:
-    """Where Kafka's own default partitioner puts a key (murmur2, sign bit cleared)."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 def _passes(error: KafkaError) -> bool:

@@ -129,7 +129,9 @@ class KafkaPublisher:
         everything = await producer.client.fetch_all_metadata()
         if not everything.partitions_for_topic(self._topic):
             raise topic_missing()
-        return sorted(await producer.partitions_for(self._topic))
+        # Those that somebody added are not for our keys (streams.partitions).
+        there = sorted(await producer.partitions_for(self._topic))
+        return there[: self._settings.partitions]
 
     async def _serve(self, producer: AIOKafkaProducer, partitions: list[int]) -> None:
         """Publishes through this producer until the broker has gone silent."""

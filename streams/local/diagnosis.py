@@ -21,6 +21,7 @@ from streams.local.catching_up import (
 )
 from streams.log_positions import (
     CONVERSATIONS_GROUP,
+    STATE_CHANGELOG,
     committed,
     log_ends,
     partition_counts,
@@ -107,6 +108,9 @@ def of_topics(settings: Settings, counts: dict[str, int]) -> Finding:
         return Finding(
             "wrong", "topics", f"missing: {', '.join(missing)}", "dmstream topics --create"
         )
+    if STATE_CHANGELOG in counts and counts[STATE_CHANGELOG] == settings.partitions:
+        # What has more than the state's changelog was given them later (added_partitions.py).
+        counts = {name: min(count, settings.partitions) for name, count in counts.items()}
     odd = {t.name: counts[t.name] for t in TOPICS if counts[t.name] != settings.partitions}
     if odd:
         found = ", ".join(f"{name} has {count}" for name, count in odd.items())
@@ -121,10 +125,15 @@ def of_topics(settings: Settings, counts: dict[str, int]) -> Finding:
 
 async def _of_reader(settings: Settings, group: str) -> Finding:
     topics = _READ_BY[group]
+
+    async def ends() -> Offsets:
+        found = await log_ends(settings, *topics)
+        return {place: end for place, end in found.items() if place.partition < settings.partitions}
+
     return await judge_reader(
         group,
         reached=lambda: committed(settings, group, *topics),
-        ends=lambda: log_ends(settings, *topics),
+        ends=ends,
         wait=_MOVES_WITHIN_SECONDS,
         written_at=lambda offsets: written_at(settings, offsets),
         is_optional=group in _OPTIONAL,

@@ -11,8 +11,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from schemas.topics import EVENTS, FAILURES
 from sinks.completeness import PartitionReport
 from streams import kafka, rebuilding
+from streams.local.added_partitions import of_added
 from streams.local.archive import Archive
 from streams.local.diagnosis import Finding, of_broker
+from streams.local.replicas import of_replicas
 from streams.log_positions import log_ends, log_starts
 from streams.monitoring import running
 from streams.monitoring.paths import LIVE_PATH, READY_PATH
@@ -29,8 +31,12 @@ _MOST_DAYS = 20
 async def examine(settings: Settings, *, state: bool = False) -> list[Finding]:
     """Everything that `dmstream doctor` asks; `state`: also the one that reads all that there is.
     Raises nothing that a finding can say."""
+    broker = await of_broker(settings)
+    if broker[0].state == "ok":
+        broker += [await of_replicas(settings)]
+        broker += [one for one in [await of_added(settings)] if one is not None]
     findings = [
-        *await of_broker(settings),
+        *broker,
         *await of_processes(settings),
         *await of_archive(settings),
     ]

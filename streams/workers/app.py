@@ -14,6 +14,7 @@ from streams import kafka
 from streams.agents.batches import BATCH_LIMIT, Quirks, deliver_in_batches
 from streams.log_positions import ends_now
 from streams.settings import Settings
+from streams.workers.assigning import assignor
 
 
 def make_app(
@@ -43,6 +44,7 @@ def make_app(
         consumer_max_fetch_size=4 * 1024 * 1024,
         # A bug ends the process, which is started again: the default supervisor restarts the agent,
         # which then stands still without a word (measured).
+        PartitionAssignor=assignor(settings.partitions),
         agent_supervisor="mode.CrashingSupervisor",
         # Offsets are acknowledged by hand; waiting for buffers to drain would wait for ever.
         stream_wait_empty=False,

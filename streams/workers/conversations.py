@@ -19,13 +19,14 @@ from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
 from streams.log_positions import ends_now
 from streams.settings import Settings
+from streams.workers.agreed import agreed
 from streams.workers.app import make_app, session_seconds
 from streams.workers.monitor import watch
 
 
 async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its producer and readers started and put on the stack."""
-    settings = await kafka.recognised(settings)
+    settings = await agreed(settings)
     log = await kafka.log_id(settings)
     producer = kafka.producer(settings)
     await producer.start()

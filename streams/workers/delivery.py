@@ -27,6 +27,7 @@ from streams.providers.made_up import MadeUpCredentials
 from streams.providers.protocol import OutboundSend, SendError, Sent
 from streams.providers.rates import rates_of
 from streams.settings import Settings
+from streams.workers.agreed import agreed
 from streams.workers.app import make_app
 from streams.workers.backfill import Archives, add_backfill
 from streams.workers.monitor import watch
@@ -37,7 +38,7 @@ BATCH_LIMIT = 200
 
 async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its producer, directory and HTTP client started and put on the stack."""
-    settings = await kafka.recognised(settings)
+    settings = await agreed(settings)
     log = await kafka.log_id(settings)
     producer = kafka.producer(settings)
     await producer.start()

@@ -10,6 +10,7 @@ from functools import partial
 import faust
 import structlog
 from aiokafka import TopicPartition
+from clickhouse_connect.driver.client import Client
 
 from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES
 from sinks import facts
@@ -20,34 +21,34 @@ from sinks.archive import (
     refuse_if_ahead,
     until_available,
 )
-from sinks.clickhouse import connect, connect_with
+from sinks.clickhouse import connect_with
 from sinks.errors import ArchiveUnavailable
 from sinks.standing import standing
 from streams import kafka
 from streams.agents.computing import keep_computed
-from streams.agents.history import add_history_agent
+from streams.agents.history import ARCHIVED, add_history_agent
 from streams.agents.sink_partition import Insert, SinkPartition
 from streams.agents.standing import keep_told
 from streams.log_positions import ends_now
 from streams.monitoring import metrics, traces
 from streams.monitoring.troubles import trouble
 from streams.settings import Settings
+from streams.workers.agreed import agreed
 from streams.workers.app import make_app
+from streams.workers.archive_client import connected
 from streams.workers.monitor import watch
 
 log = structlog.get_logger()
 
 
 async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
-    """The app, with its ClickHouse client and reader started and put on the stack."""
-    settings = await kafka.recognised(settings)
+    """The app, with its ClickHouse client and reader started and put on the stack. While it waits
+    for ClickHouse it answers for itself, and is in no group yet."""
+    settings = await agreed(settings)
     incarnation = await kafka.log_id(settings)
-    client = connect(
-        settings.clickhouse_url,
-        user=settings.clickhouse_user,
-        password=settings.clickhouse_password.get_secret_value(),
-    )
-    stack.callback(client.close)
+    app = make_app(settings, "history", frozenset(map(settings.topic, ARCHIVED)))
+    watch(app, settings, "history", stack)
+    client = await _archive_client(settings, stack)
     events, failures = settings.topic(EVENTS), settings.topic(FAILURES)
     deliveries = settings.topic(HOOK_DELIVERIES)
     database = settings.clickhouse_database
@@ -60,8 +61,6 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
             client, log=incarnation, topic=deliveries, kind="deliveries", database=database
         ),
     }
-    app = make_app(settings, "history", frozenset(archives))
-
     prober = kafka.reader(settings)
     await prober.start()
     stack.push_async_callback(prober.stop)
@@ -91,16 +90,25 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         )
 
     add_history_agent(app, settings, open_sink)
-    _compute_facts(settings, stack)
-    watch(app, settings, "history", stack)
+    await _compute_facts(settings, stack)
     return app
 
 
-def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
+async def _archive_client(
+    settings: Settings, stack: AsyncExitStack, *, connections: int = 8
+) -> Client:
+    _, _, address = settings.clickhouse_url.rpartition("@")  # never a password in front of it
+    client = await connected(
+        lambda: connect_with(settings, connections=connections), address=address
+    )
+    stack.callback(client.close)
+    return client
+
+
+async def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
     """On a connection of its own, so that no insert waits for it. Each worker does it: two that
     meet do the same work twice, and whichever dies, another goes on."""
-    client = connect_with(settings, connections=2)
-    stack.callback(client.close)
+    client = await _archive_client(settings, stack, connections=2)
     refresh = partial(facts.refresh_beside_readers, client, database=settings.clickhouse_database)
     computing = asyncio.create_task(keep_computed(refresh))
     stack.callback(computing.cancel)

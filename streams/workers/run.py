@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -10,6 +11,8 @@ import faust
 import uvloop
 
 Setup = Callable[[AsyncExitStack], Awaitable[faust.App]]
+
+_STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(setup: Setup) -> None:
@@ -22,7 +25,9 @@ def run(setup: Setup) -> None:
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     stack = AsyncExitStack()
-    app = loop.run_until_complete(setup(stack))
+    app = _set_up(loop, setup, stack)
+    if app is None:
+        return
 
     @app.on_before_shutdown.connect
     async def close_clients(*_: Any, **__: Any) -> None:
@@ -40,3 +45,28 @@ def run(setup: Setup) -> None:
     # It would write terminal codes at the head of each log: it looks for a terminal only later.
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _set_up(
+    loop: asyncio.AbstractEventLoop, setup: Setup, stack: AsyncExitStack
+) -> faust.App | None:
+    """None where it was told to stop meanwhile: it may be waiting for ClickHouse (Faust's worker
+    takes the signals over afterwards)."""
+    settling = loop.create_task(_or_close(setup, stack))
+    for number in _STOPPED_BY:
+        loop.add_signal_handler(number, settling.cancel)
+    try:
+        return loop.run_until_complete(settling)
+    except asyncio.CancelledError:
+        return None
+    finally:
+        for number in _STOPPED_BY:
+            loop.remove_signal_handler(number)
+
+
+async def _or_close(setup: Setup, stack: AsyncExitStack) -> faust.App:
+    try:
+        return await setup(stack)
+    except BaseException:
+        await stack.aclose()
+        raise

@@ -24,6 +24,7 @@ from streams.hooks.directory import HookDirectory
 from streams.hooks.posting import Poster
 from streams.log_positions import ends_now
 from streams.settings import Settings
+from streams.workers.agreed import agreed
 from streams.workers.app import make_app
 from streams.workers.monitor import watch
 
@@ -34,7 +35,7 @@ _READ_WAIT_MS = 1_000
 
 async def webhooks_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     """The app, with its producer, readers and HTTP client started and put on the stack."""
-    settings = await kafka.recognised(settings)
+    settings = await agreed(settings)
     log = await kafka.log_id(settings)
     producer = kafka.producer(settings)
     await producer.start()

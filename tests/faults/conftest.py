@@ -8,7 +8,8 @@ from tests.conftest import ClickHouse
 from tests.engines import Broker
 from tests.faults.clickhouse_engine import DATABASE, engine
 from tests.faults.clickhouse_proxy import door_to
-from tests.faults.field import ALL, Field, under_fire
+from tests.faults.field import ALL, Field
+from tests.faults.starting import under_fire
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,9 @@ from streams.local.broker import start_broker
 from streams.settings import Settings
 from tests.faults.clickhouse_engine import DATABASE, Engine, engine
 from tests.faults.clickhouse_proxy import Door, door_to
-from tests.faults.field import ALL, Field, under_fire
+from tests.faults.field import ALL, Field
 from tests.faults.hurting import Say, Soak
+from tests.faults.starting import under_fire
 
 
 def soak(

@@ -85,7 +85,39 @@ def test_partitions_that_change_hands_while_clickhouse_is_away_end_nobody(fragil
     field.assert_clean()
 
 
-def test_clickhouse_that_is_gone_for_a_while_holds_up_neither_state_nor_sends(
+def test_a_history_worker_that_is_started_while_clickhouse_is_away_waits_for_it(
+    fragile: Field,
+) -> None:
+    """It tells what it waits for, stops in order if it is told to, and begins when there is an
+    archive; who supervises it sees one process, not a row of failed ones."""
+    field, running = fragile, fragile.running
+    assert field.door is not None
+    field.single_writer = False
+    running.kill("history")
+    field.door.shut = True
+    try:
+        for _ in range(2):
+            before = running.log_of("history").count("archive_awaited")
+            running.launch("history")
+            running.wait(
+                lambda before=before: (
+                    running.log_of("history").count("archive_awaited") >= before + 2
+                ),
+                40,
+                "a history worker that waits",
+            )
+            if not before:
+                assert processes.stop(running.children.pop("history"), grace_seconds=15) == 0
+        field.feed(field.deliveries(40))
+        running.look_after()
+    finally:
+        field.door.shut = False
+    running.wait_until_ready("history")
+    field.drain()
+    field.assert_clean()
+
+
+def test_clickhouse_that_is_gone_for_minutes_holds_up_neither_state_nor_sends(
     fragile: Field,
 ) -> None:
     """While it is away, what is sent in is folded and answered; when it is back, it gets it all."""
@@ -99,6 +131,8 @@ def test_clickhouse_that_is_gone_for_a_while_holds_up_neither_state_nor_sends(
         field.answer(5)
         field.running.wait(field.all_ended, 40, "an end of every send without an archive")
         field.folded()
+        time.sleep(75.0)  # beyond the longest wait between two tries
+        field.running.look_after()
     finally:
         field.door.shut = False
     field.drain()

@@ -15,7 +15,8 @@ from schemas.events import Event, SendAttempted
 from streams.settings import Settings
 from tests.conftest import ClickHouse
 from tests.faults.clickhouse_proxy import Door, door_to
-from tests.faults.field import Field, under_fire
+from tests.faults.field import Field
+from tests.faults.starting import under_fire
 from tests.pipeline.simulated_archive import events_of
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]

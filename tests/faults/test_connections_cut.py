@@ -13,7 +13,8 @@ from streams.local.broker import broker_arguments
 from streams.settings import Settings
 from tests.conftest import ClickHouse
 from tests.faults.broker_proxy import Cutter, cutter
-from tests.faults.field import ALL, under_fire
+from tests.faults.field import ALL
+from tests.faults.starting import under_fire
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
 

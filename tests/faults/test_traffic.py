@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.field import Field
+from tests.faults.field import ALL, Field
 from tests.pipeline import sandbox as boxes
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.faults, pytest.mark.long]
@@ -64,3 +64,29 @@ def test_a_secret_that_is_rotated_under_traffic_costs_no_webhook(field: Field) -
         running.start("gateway")
     field.drain()
     field.assert_clean()
+
+
+@pytest.mark.parametrize("seconds", [150, -150], ids=["ahead", "behind"])
+def test_processes_whose_clocks_differ_lose_and_double_nothing_and_send_in_time(
+    field: Field, seconds: int
+) -> None:
+    """The gateway's clock is wrong one way and the workers' the other way: five minutes apart, and
+    the platforms' clocks between them. Months and windows are those of the events' own times."""
+    running = field.running
+    commands = {"gateway": ["gateway"], **{name: ["worker", name] for name in ALL}}
+    try:
+        for name, command in commands.items():
+            wrong = seconds if name == "gateway" else -seconds
+            running.kill(name)
+            running.start(name, "tests.faults.skewed", str(wrong), *command)
+        feeding = field.feeding(120, 20)
+        field.wait_for_people()
+        field.answer(8)
+        feeding.result()
+        field.answer(8)
+        field.drain()
+        field.assert_clean()
+    finally:
+        for name in commands:
+            running.kill(name)
+            running.start(name)

@@ -18,6 +18,7 @@ from schemas.events import parse_event
 from schemas.topics import COMMANDS, EVENTS
 from streams import kafka
 from streams.local import processes
+from streams.partitions import partition_of
 from streams.settings import Settings
 from tests.conftest import ClickHouse
 from tests.engines import Broker
@@ -108,10 +109,12 @@ class Log:
         await self._consumer.stop()
 
     async def _write(self, wanted: tuple[commands.AnyCommand, ...]) -> None:
-        topic = self.settings.topic(COMMANDS)
+        topic, count = self.settings.topic(COMMANDS), self.settings.partitions
         sends = [
-            await self._producer.send(topic, _json(command), key=command.profileid.encode())
-            for command in wanted
+            await self._producer.send(
+                topic, _json(command), key=key, partition=partition_of(key, count)
+            )
+            for command, key in ((one, one.profileid.encode()) for one in wanted)
         ]
         await asyncio.gather(*sends)
 

@@ -47,7 +47,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 def logs_archived(place: Place) -> list[str]:
-    return [str(log) for (log,) in place.ask("SELECT DISTINCT _log FROM dm.event_log ORDER BY 1")]
+    """Over the full port: the read-only one shows views alone."""
+    client = clickhouse_connect.get_client(port=place.ports[1])
+    try:
+        found = client.query("SELECT DISTINCT _log FROM dm.event_log ORDER BY 1").result_rows
+    finally:
+        client.close()
+    return [str(log) for (log,) in found]
 
 
 def sending(place: Place) -> Sending:
@@ -60,7 +66,7 @@ def sending(place: Place) -> Sending:
     }
     secrets = Secrets({provider: SecretStr(known[name]) for provider, name in names.items()})
     url = f"http://127.0.0.1:{place.ports[3]}"
-    return Sending(url=url, secrets=secrets, rate=80, patience_seconds=300)
+    return Sending(url=url, secrets=secrets, rate=50, patience_seconds=300)
 
 
 def what_differs(place: Place, simulation: Simulation) -> list[str]:
@@ -75,7 +81,7 @@ def test_kill_9_of_everything_under_load_loses_nothing_and_nothing_is_restored(
     place: Place,
 ) -> None:
     """Invariants 1, 2, 4 and 10."""
-    simulation = day(seed=23, webhooks=1500)
+    simulation = day(seed=23, webhooks=3000)  # at their rate, longer than a start takes
     with ThreadPoolExecutor(1) as feeder:
         with running(place, *APACHE) as up:
             up.wait_for(SERVING, PATIENCE)
@@ -111,7 +117,7 @@ def test_kill_9_of_everything_under_load_loses_nothing_and_nothing_is_restored(
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
     process.send_signal(signal.SIGTERM)
-    assert process.wait(15) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_a_folder_changes_its_broker_with_all_it_knows_or_not_at_all(place: Place) -> None:
@@ -128,7 +134,7 @@ def test_a_folder_changes_its_broker_with_all_it_knows_or_not_at_all(place: Plac
         stop(up.process)
     # What the embedded broker took now would be missing in the log that stays.
     with running(place) as up:
-        assert up.process.wait(15) == 1
+        assert up.process.wait(PATIENCE) == 1
         assert "--kafka apache" in up.said.splitlines()[-1]
     kafka.rename(aside)
     with running(place) as up:
