@@ -3,6 +3,9 @@
 Several processes may do it at once: one does, the others wait. ClickHouse has no locks, but of two
 that create one table one is told that it is there. Whoever dies in between leaves a file half
 applied: every statement can be run twice (IF NOT EXISTS, OR REPLACE), and so can the note.
+
+The history worker may insert meanwhile, also where a file puts a copy in a table's place
+(`_swapping`). tests/pipeline/test_migrate_beside_writers.py.
 """
 
 import hashlib
@@ -23,6 +26,8 @@ _FILE = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 _PATIENCE_SECONDS = 900.0
 """For another process that migrates: a large archive takes minutes."""
+
+_EXCHANGE = re.compile(r"EXCHANGE TABLES (\S+) AND (\S+)")
 
 
 class MigrationError(Exception):
@@ -148,12 +153,69 @@ def _created(client: Client, create: str) -> bool:
 
 
 def _apply(client: Client, migration: Migration, values: Mapping[str, str]) -> None:
-    for statement in migration.statements(values):
-        client.command(statement)
+    statements = list(migration.statements(values))
+    with _swapping(client, statements, values["on_cluster"]):
+        for statement in statements:
+            client.command(statement)
+            if _EXCHANGE.match(statement):
+                _wait_for_inserts(client)
     client.command(
         f"INSERT INTO {values['database']}.schema_migrations (name, checksum)"
         f" VALUES ('{migration.name}', '{migration.checksum}')"
     )
+
+
+@contextmanager
+def _swapping(client: Client, statements: list[str], on_cluster: str) -> Iterator[None]:
+    """While a file swaps tables no part of them is merged.
+
+    What is inserted while the copy is made is found afterwards by the names of its parts: one that
+    is merged between the list of names and their reading would be in no name's part, and lost.
+    """
+    swapped = {table for s in statements if (m := _EXCHANGE.match(s)) for table in m.groups()}
+    for table in swapped:
+        _merges(client, "STOP", on_cluster, table)
+    try:
+        yield
+    finally:
+        # What a name meant before may have the other name now, or be gone.
+        for table in swapped:
+            _merges(client, "START", on_cluster, table)
+
+
+def _merges(client: Client, verb: str, on_cluster: str, table: str) -> None:
+    with _if_there():
+        client.command(f"SYSTEM {verb} MERGES {on_cluster} {table}")
+
+
+@contextmanager
+def _if_there() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        if "UNKNOWN_TABLE" not in str(error):
+            raise
+
+
+def _wait_for_inserts(client: Client) -> None:
+    """Those that began before a swap still write to the table that was there: until they ended.
+    On this server alone; on a cluster no history worker may run (docs/operations.md)."""
+    swapped_at, deadline = time.monotonic(), time.monotonic() + _PATIENCE_SECONDS
+    while int(
+        str(
+            client.command(
+                "SELECT count() FROM system.processes WHERE query_kind = 'Insert'"
+                " AND elapsed > {since:Float64}",
+                parameters={"since": time.monotonic() - swapped_at},
+            )
+        )
+    ):
+        if time.monotonic() > deadline:
+            raise MigrationError(
+                "an insert that began before a table was swapped has not ended: see"
+                " system.processes; run `dmstream migrate` again once it has"
+            )
+        time.sleep(0.1)
 
 
 def _applied(client: Client, database: str) -> dict[str, str]:
