@@ -2,7 +2,7 @@
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
@@ -10,6 +10,16 @@ from faust.types import TP
 
 from streams.monitoring import metrics
 from streams.monitoring.progress import Position
+
+
+class Delivered(NamedTuple):
+    """A batch that was handed out. Whoever works on it may empty it, so its beginning is kept."""
+
+    message: Any
+    first: int
+    """The offset of its oldest record."""
+    at_ms: int
+    """The timestamp of that."""
 
 
 class BatchConsumer(driver.Consumer):
@@ -35,13 +45,14 @@ class BatchConsumer(driver.Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._delivered: dict[TP, deque[Any]] = defaultdict(deque)
+        self._delivered: dict[TP, deque[Delivered]] = defaultdict(deque)
         self._to_resume: set[TP] = set()
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         message = super()._to_message(tp, record)
         if tp.topic in self.batched:
-            self._delivered[tp].append(message)
+            oldest = record.value[0]
+            self._delivered[tp].append(Delivered(message, oldest.offset, oldest.timestamp))
             metrics.child(metrics.BATCH_RECORDS, tp.topic).observe(len(record.value))
         return message
 
@@ -87,8 +98,8 @@ class BatchConsumer(driver.Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         delivered, newest = self._delivered[tp], None
-        while delivered and delivered[0].acked:
-            newest = delivered.popleft().offset + 1
+        while delivered and delivered[0].message.acked:
+            newest = delivered.popleft().message.offset + 1
         return newest
 
     def place_of(self, tp: TP) -> Position | None:
@@ -102,10 +113,10 @@ class BatchConsumer(driver.Consumer):
         if state is None or state.highwater is None or not state.has_valid_position:
             return None
         delivered = self._delivered[tp]
-        done = delivered[0].value[0].offset if delivered else state.position
+        done = delivered[0].first if delivered else state.position
         return Position(done, max(done, state.highwater))
 
     def oldest_uncommitted(self, tp: TP) -> float | None:
         """The timestamp (seconds) of the oldest record delivered and not committed."""
         delivered = self._delivered[tp]
-        return delivered[0].value[0].timestamp / 1000 if delivered else None
+        return delivered[0].at_ms / 1000 if delivered else None

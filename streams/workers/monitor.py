@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -56,7 +57,17 @@ class Watcher:
 
     async def look_often(self) -> None:
         while True:
-            self._look()
+            try:
+                self._look()
+            except Exception as error:  # noqa: BLE001 - told by kind and place, never by its text
+                # The records are worked on all the same: no reason to end the worker, and one to
+                # be loud. A task that ended in silence would be taken for a loop that stands still.
+                last = traceback.extract_tb(error.__traceback__)[-1]
+                _log.error(
+                    "watcher_failed", error=type(error).__name__, at=f"{last.name}:{last.lineno}",
+                    remedy="report it: the metrics of lag are too old",
+                )  # fmt: skip
+                self._progress.look({})
             await asyncio.sleep(LOOK_SECONDS)
 
     def live(self) -> Verdict:

@@ -73,6 +73,16 @@ async def test_only_what_was_delivered_and_acknowledged_is_committed_from_the_ol
     assert made._new_offset(BATCHED) is None
 
 
+async def test_the_oldest_that_is_not_done_is_known_though_its_batch_was_emptied() -> None:
+    """The conversations worker empties a batch once it is folded, long before it is acknowledged:
+    its lag and its age are told all the same."""
+    made = consumer({BATCHED: 3})
+    (only,) = delivered(made, 3)
+    only.value.clear()
+    assert made.oldest_uncommitted(BATCHED) == 1_795_000_000
+    assert made._delivered[BATCHED][0].first == 3
+
+
 @pytest.mark.parametrize("ended_by", ["seek", "revocation"])
 async def test_an_acknowledgement_of_before_a_seek_or_a_rebalance_commits_nothing(
     ended_by: str,
