@@ -26,10 +26,14 @@ CHARTS = (
         f"""
         SELECT weekday, hour, sum(received) AS received FROM
         (
-            SELECT weekday, hour, sum(received_count) AS received
-            FROM messages_hourly
-            WHERE {FILTER} AND utc_day > toDate(now('UTC')) - {{days:UInt16}}
-            GROUP BY weekday, hour
+            SELECT toDayOfWeek(local) AS weekday, toHour(local) AS hour, received FROM
+            (
+                -- The clock there is looked at once for each quarter of an hour, not for each row.
+                SELECT sum(received_count) AS received,
+                    if(zone = 'UTC', began_at, parseDateTimeBestEffort(
+                        formatDateTime(began_at, '%Y-%m-%d %H:%i:%S', toString(zone)), 'UTC')) AS local
+                FROM conversation_activity WHERE {PERIOD} GROUP BY zone, began_at
+            )
             UNION ALL
             SELECT intDiv(number, 24) + 1, number % 24, 0 FROM numbers(168)
         )
