@@ -147,7 +147,7 @@ DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT
     * EXCEPT (profile_id, platform, provider, thread_control, attachment_direction, attachment_type, reaction_party, reaction_emoji, send_outcome, send_reason),
-    toLowCardinality(computed.profile_id) AS profile_id,
+    CAST(computed.profile_id AS LowCardinality(String)) AS profile_id,
     toLowCardinality(computed.platform) AS platform,
     toLowCardinality(computed.provider) AS provider,
     toLowCardinality(computed.thread_control) AS thread_control,
@@ -162,11 +162,12 @@ FROM ${database}.computed_facts AS computed
 WHERE (computed.profile_id, computed.conversation_id) IN (SELECT profile_id, conversation_id FROM ${database}.touched)
 SETTINGS optimize_move_to_prewhere_if_final = 1;
 
--- Private: events of what computing has not come to yet, each once.
+-- Private: events of what computing has not come to yet, each once. CAST, as a condition on the result
+-- reaches the table's order through it; through toLowCardinality it does not.
 CREATE OR REPLACE VIEW ${database}.touched_events ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
-SELECT * EXCEPT (profile_id), toLowCardinality(e.profile_id) AS profile_id
+SELECT * EXCEPT (profile_id), CAST(e.profile_id AS LowCardinality(String)) AS profile_id
 FROM ${database}.events AS e FINAL
 WHERE (e.profile_id, e.conversation_id) IN (SELECT profile_id, conversation_id FROM ${database}.touched)
 SETTINGS optimize_move_to_prewhere_if_final = 1;
@@ -225,6 +226,17 @@ SELECT
     dateDiff('millisecond', occurred_at, received_at) AS delay_ms
 FROM ${database}.touched_events
 WHERE kind IN ('message.received', 'message.sent') AND NOT is_backfilled;
+
+CREATE OR REPLACE VIEW ${database}.live_places ${on_cluster}
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS
+SELECT * EXCEPT (version) FROM ${database}.fact_places
+WHERE version NOT IN (SELECT version FROM ${database}.hidden_versions)
+UNION ALL
+SELECT DISTINCT
+    profile_id, month, platform, conversation_id, rank, toUInt32(greatest(CRC32(conversation_id), 1)) AS claimant
+FROM ${database}.touched_events
+WHERE kind IN ('conversation.activated', 'send.accepted') AND rank > 0;
 
 CREATE OR REPLACE VIEW ${database}.live_turns ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
