@@ -215,6 +215,68 @@ FROM ${database}.touched_events AS e
 WHERE kind IN ('message.received', 'message.sent')
 GROUP BY profile_id, conversation_id, quarter;
 
+CREATE OR REPLACE VIEW ${database}.live_heads ${on_cluster}
+DEFINER = CURRENT_USER SQL SECURITY DEFINER
+AS
+WITH toDateTime64(0, 3, 'UTC') AS unset
+SELECT * EXCEPT (version) FROM ${database}.fact_heads
+WHERE version NOT IN (SELECT version FROM ${database}.hidden_versions)
+UNION ALL
+SELECT
+    profile_id, conversation_id, platform, provider, account_id, correspondent_id,
+    received_count, sent_count, auto_sent_count, backfilled_count, first_received_at, last_received_at, last_sent_at,
+    -- The first run of replies after the first message of the correspondent.
+    arrayFirst(t -> t.2 AND received_count > 0 AND t.1 >= first_received_at, turns).1 AS first_replied_at,
+    -- Nobody waits where the last turn is a reply; else since the first after the last reply.
+    if(empty(turns) OR turns[-1].2, unset, arrayFirst((t, place) -> place > arrayLastIndex(r -> r.2, turns), turns, arrayEnumerate(turns)).1) AS waiting_since,
+    wrote_in,
+    CAST(places AS Array(Tuple(month LowCardinality(String), rank UInt32))) AS months,
+    is_archived, thread_control, thread_at, last_accepted_at, unavailable_at
+FROM
+(
+    SELECT
+        profile_id,
+        conversation_id,
+        toLowCardinality(max(e.platform)) AS platform,
+        toLowCardinality(argMaxIf(e.provider, (occurred_at, e.provider), is_message)) AS provider,
+        max(e.account_id) AS account_id,
+        max(e.correspondent_id) AS correspondent_id,
+        toUInt32(countIf(kind = 'message.received')) AS received_count,
+        toUInt32(countIf(kind = 'message.sent')) AS sent_count,
+        toUInt32(countIf(kind = 'message.sent' AND origin = 'auto')) AS auto_sent_count,
+        toUInt32(countIf(is_message AND is_backfilled)) AS backfilled_count,
+        minIf(occurred_at, kind = 'message.received') AS first_received_at,
+        maxIf(occurred_at, kind = 'message.received') AS last_received_at,
+        maxIf(occurred_at, kind = 'message.sent') AS last_sent_at,
+        -- (at, is_reply), as in `touched_turns`.
+        arraySort(groupArrayIf((occurred_at, kind = 'message.sent'), kind = 'message.received' OR (kind = 'message.sent' AND origin != 'auto'))) AS turns,
+        groupUniqArrayIf(toUInt16(toYear(occurred_at) * 12 + toMonth(occurred_at) - 1), kind = 'message.received') AS wrote_in,
+        arraySort(groupUniqArrayIf((month, rank), kind IN ('conversation.activated', 'send.accepted') AND rank > 0)) AS places,
+        argMaxIf(kind = 'conversation.archived', (occurred_at, event_id), kind IN ('conversation.archived', 'conversation.unarchived')) AS is_archived,
+        toLowCardinality(argMaxIf(control, (occurred_at, event_id), control != '')) AS thread_control,
+        maxIf(occurred_at, control != '') AS thread_at,
+        maxIf(occurred_at, kind = 'send.accepted') AS last_accepted_at,
+        maxIf(occurred_at, kind = 'send.failed' AND reason = 'recipient_unavailable') AS unavailable_at
+    FROM
+    (
+        SELECT
+            *,
+            kind IN ('message.received', 'message.sent') AS is_message,
+            -- What an event tells of who controls the thread, as `computed_facts` has it.
+            multiIf(
+                platform = 'x', '',
+                kind = 'thread.control_lost' OR is_standby, 'other',
+                kind = 'thread.control_gained', 'ours',
+                kind = 'message.sent' AND command_id != '', 'ours',
+                kind = 'send.failed' AND reason = 'thread_control', 'other',
+                kind = 'message.received' AND provider = 'meta' AND NOT is_backfilled, 'ours',
+                ''
+            ) AS control
+        FROM ${database}.touched_events
+    ) AS e
+    GROUP BY profile_id, conversation_id
+);
+
 CREATE OR REPLACE VIEW ${database}.live_delays ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
