@@ -124,10 +124,11 @@ CHARTS = (
         "reply_windows",
         "windows_closed_unanswered",
         f"""
-        SELECT sum(window_count) AS windows, sum(replied_count) AS replied,
-            sum(late_half_count) AS after_half, sum(late_nine_tenths_count) AS after_nine_tenths,
-            sum(closed_count) AS closed_unanswered, sum(open_count) AS still_open
-        FROM reply_windows_daily WHERE {PERIOD}
+        SELECT count() AS windows, countIf(outcome = 'replied') AS replied,
+            countIf(used_share > 0.5) AS after_half, countIf(used_share > 0.9) AS after_nine_tenths,
+            countIf(outcome = 'closed') AS closed_unanswered, countIf(outcome = 'open') AS still_open
+        FROM reply_windows
+        WHERE {FILTER} AND opened_at >= toDateTime(toDate(now('UTC')) - {{days:UInt16}} + 1, 'UTC')
         """,
     ),
     Question(
