@@ -164,10 +164,11 @@ def test_an_archive_of_before_is_filled_by_the_migration(client: Client) -> None
 
     applied = migrate.apply(client, database=database, defaults=defaults)
 
-    assert applied[-3:] == ["0017_flat_facts", "0018_fast_metrics", "0019_finer_events"]
+    assert applied[:3] == ["0017_flat_facts", "0018_fast_metrics", "0019_finer_events"]
     assert int(str(client.command(f"SELECT count() FROM {database}.events FINAL"))) == untouched
     assert versions_with_rows(client, database) > 0
-    assert facts.waiting(client, database=database) == waiting
+    # More than before: what was told just then is computed once more (0020).
+    assert facts.waiting(client, database=database) >= waiting
     archive.is_exact()
     facts.refresh(client, database=database)
     archive.is_exact()

@@ -26,10 +26,14 @@ CHARTS = (
         f"""
         SELECT weekday, hour, sum(received) AS received FROM
         (
-            SELECT weekday, hour, sum(received_count) AS received
-            FROM messages_hourly
-            WHERE {FILTER} AND utc_day > toDate(now('UTC')) - {{days:UInt16}}
-            GROUP BY weekday, hour
+            SELECT toDayOfWeek(local) AS weekday, toHour(local) AS hour, received FROM
+            (
+                -- The clock there is looked at once for each quarter of an hour, not for each row.
+                SELECT sum(received_count) AS received,
+                    if(zone = 'UTC', began_at, parseDateTimeBestEffort(
+                        formatDateTime(began_at, '%Y-%m-%d %H:%i:%S', toString(zone)), 'UTC')) AS local
+                FROM conversation_activity WHERE {PERIOD} GROUP BY zone, began_at
+            )
             UNION ALL
             SELECT intDiv(number, 24) + 1, number % 24, 0 FROM numbers(168)
         )
@@ -120,10 +124,11 @@ CHARTS = (
         "reply_windows",
         "windows_closed_unanswered",
         f"""
-        SELECT sum(window_count) AS windows, sum(replied_count) AS replied,
-            sum(late_half_count) AS after_half, sum(late_nine_tenths_count) AS after_nine_tenths,
-            sum(closed_count) AS closed_unanswered, sum(open_count) AS still_open
-        FROM reply_windows_daily WHERE {PERIOD}
+        SELECT count() AS windows, countIf(outcome = 'replied') AS replied,
+            countIf(used_share > 0.5) AS after_half, countIf(used_share > 0.9) AS after_nine_tenths,
+            countIf(outcome = 'closed') AS closed_unanswered, countIf(outcome = 'open') AS still_open
+        FROM reply_windows
+        WHERE {FILTER} AND opened_at >= toDateTime(toDate(now('UTC')) - {{days:UInt16}} + 1, 'UTC')
         """,
     ),
     Question(

@@ -38,7 +38,7 @@ export function lines(place, at, series, { chosen, percent = false, seconds = fa
     marker: { color: colour(s.colour), size: 5 }, line: { color: colour(s.colour), width: 2 },
     hovertemplate: percent ? "%{y:.0%}" : seconds ? `%{y:.1f} ${unit}` : "%{y:,}",
   }));
-  const tick = percent ? { tickformat: ".0%", range: [0, 1] } : seconds ? { ticksuffix: ` ${unit}` } : { tickformat: ",~d" };
+  const tick = percent ? { tickformat: ".0%", range: [-0.02, 1.04], rangemode: "normal" } : seconds ? { ticksuffix: ` ${unit}` } : { tickformat: ",~d" };
   return draw(place, traces, layout({ yaxis: tick, barmode: "stack" }), chosen);
 }
 
