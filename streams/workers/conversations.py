@@ -1,12 +1,10 @@
 """`dmstream worker conversations`: builds the normaliser and the state from settings."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import faust
 from aiokafka import TopicPartition
-from aiokafka.errors import ConsumerStoppedError
 
 from schemas.topics import COMMANDS, EVENTS, WEBHOOKS
 from streams import kafka
@@ -49,11 +47,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
 
     async def end_of_events(number: int) -> int:
         place = TopicPartition(settings.topic(EVENTS), number)
-        try:
-            return (await ends_now(settings, prober, [place]))[place]
-        except ConsumerStoppedError:  # this worker stops: what is left is the next owner's
-            stopping: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            return await stopping
+        return (await ends_now(settings, prober, [place]))[place]
 
     async def open_partition(number: int) -> ConversationPartition:
         end = await end_of_events(number)

@@ -31,6 +31,7 @@ from streams.workers.agreed import agreed
 from streams.workers.app import make_app
 from streams.workers.backfill import Archives, add_backfill
 from streams.workers.monitor import watch
+from streams.workers.run import finish_first
 
 # Acknowledged as a whole, when the last of its sends has ended: a small one repeats less.
 BATCH_LIMIT = 200
@@ -102,12 +103,11 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     )
     await erasures.start(delivery.erased)
     stack.push_async_callback(erasures.stop)
-    # First of all to stop: attempts under way still need the clients to tell their end.
-    stack.push_async_callback(delivery.stop)
+    finish_first(app, delivery.stop)
     add_delivery_agents(app, settings, delivery)
     archives = Archives(connectors, credentials, directory)
     backfills = add_backfill(app, settings, archives, make_outbox=outbox, log=log, clock=_now)
-    stack.push_async_callback(backfills.stop)
+    finish_first(app, backfills.stop)
     watch(app, settings, "delivery", stack)
     return app
 

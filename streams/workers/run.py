@@ -18,7 +18,8 @@ _STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 def run(setup: Setup) -> None:
     """Runs until SIGTERM or SIGINT; ends non-zero when an agent crashed.
 
-    `setup` makes the clients (entering them into the stack) and the app, on the running loop.
+    `setup` makes the clients (entering them into the stack, which is closed last of all) and the
+    app, on the running loop.
     """
     # As the policy too: Faust's consumer makes a loop of its own, in its own thread.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
@@ -29,9 +30,10 @@ def run(setup: Setup) -> None:
     if app is None:
         return
 
-    @app.on_before_shutdown.connect
-    async def close_clients(*_: Any, **__: Any) -> None:
-        await stack.aclose()
+    # After its agents: what they have in their hands needs the clients. Faust has no signal for
+    # that moment, and `on_before_shutdown` comes before they stop (met: an agent that found its
+    # clients closed ended a process that was told to stop with an error).
+    app.on_shutdown = stack.aclose  # type: ignore[method-assign]
 
     worker = faust.Worker(
         app,
@@ -45,6 +47,15 @@ def run(setup: Setup) -> None:
     # It would write terminal codes at the head of each log: it looks for a terminal only later.
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def finish_first(app: faust.App, stop: Callable[[], Awaitable[None]]) -> None:
+    """Calls `stop` when the worker is told to end, while consumer, agents and clients still work:
+    what is under way can end, and be committed."""
+
+    @app.on_before_shutdown.connect
+    async def finish(*_: Any, **__: Any) -> None:
+        await stop()
 
 
 def _set_up(

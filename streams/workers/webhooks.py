@@ -27,6 +27,7 @@ from streams.settings import Settings
 from streams.workers.agreed import agreed
 from streams.workers.app import make_app
 from streams.workers.monitor import watch
+from streams.workers.run import finish_first
 
 TABLE = "cursors"
 _READ_AT_ONCE = 500
@@ -87,7 +88,7 @@ async def webhooks_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         hooks.adopt(list(records))
 
     directory.on_change = changed
-    stack.push_async_callback(hooks.close)
+    finish_first(app, hooks.close)
     watch(app, settings, "webhooks", stack)
     return app
 
