@@ -26,7 +26,7 @@ from streams.api import (
     social,
     webhooks,
 )
-from streams.api.access import AnyKey
+from streams.api.access import AnyKey, bearer, key_of, resources_of
 from streams.api.bounds import Bounded
 from streams.api.documents import errors
 from streams.api.errors import Problem
@@ -34,6 +34,7 @@ from streams.api.resources import Resources
 from streams.gateway.answers import SECURITY_HEADERS
 from streams.gateway.errors import log_unexpected
 
+_CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _PARTS = (autoresponse, sending, history, conversations, social, profiles, webhooks, replays, live)
 """/messages/autoresponse stands before /messages/{platform}: the first that matches is taken."""
 
@@ -74,8 +75,28 @@ def document_app() -> FastAPI:
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
+    app.add_middleware(_KeyFirst)
     app.add_middleware(_LastDefence)
     return app
+
+
+class _KeyFirst:
+    """A change without a key is refused before its body is read as JSON: that costs, and what is
+    wrong with it concerns nobody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in _CHANGES:
+            request = Request(scope)
+            try:
+                given = await bearer(request)
+                key_of(resources_of(request), given.credentials if given else None)
+            except Problem as problem:
+                await _answer(request, problem)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _LastDefence:
@@ -130,6 +151,8 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
 def _why(fault: dict[str, Any]) -> str:
     if fault["type"] == "json_invalid":
         return "the body is not JSON"
+    if fault["type"] == "model_attributes_type":
+        return "the body must be a JSON object, sent with Content-Type: application/json"
     text = str(fault["msg"]).removeprefix("Value error, ")
     # pydantic's sentences hold limits and patterns, not values; a pattern helps no person.
     return re.sub(r"String should match pattern .*", "has not the form it should have", text)

@@ -11,11 +11,13 @@ from streams.api import states, waiting
 from streams.api.access import Admin, Caller, Reader
 from streams.api.carrying import Asked, Step, carry_out
 from streams.api.documents import errors, pending
-from streams.api.shapes import ApiModel, Success
+from streams.api.shapes import WITHOUT_NUL, ApiModel, Success
 from streams.conversation import settings
 from streams.conversation.instants import SECOND
 
 router = APIRouter(tags=["automatic answer"])
+
+_Text = Annotated[str, StringConstraints(max_length=2_000, pattern=WITHOUT_NUL)]
 
 _MOST_SECONDS = 366 * 86_400
 
@@ -34,7 +36,7 @@ class AutoResponseRequest(ApiModel):
     """What is left out stays as it is."""
 
     auto_response_active: bool | None = Field(default=None, examples=[True])
-    auto_response_message: Annotated[str, StringConstraints(max_length=2_000)] | None = Field(
+    auto_response_message: _Text | None = Field(
         default=None, description="An empty one resets to the default.", examples=["We are on it."]
     )
     auto_response_wait_seconds: int | None = Field(

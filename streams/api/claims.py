@@ -17,8 +17,8 @@ from http import HTTPStatus
 import structlog
 from pydantic import ValidationError
 
-from schemas.accounts import CLAIMS, AccountClaim, claim_key
-from schemas.base import to_milliseconds
+from schemas.accounts import CLAIMS, AccountClaim, AccountRecord, account_key, claim_key
+from schemas.base import Provider, to_milliseconds
 from schemas.topics import ACCOUNTS
 from streams.api.errors import Problem
 from streams.followed import FollowedTopic
@@ -30,6 +30,10 @@ _log = structlog.get_logger()
 LASTS = timedelta(seconds=90)
 """A claim that nobody released: its gateway died, or its link waits for a worker. Longer than a
 request may wait for its outcome."""
+
+
+_NAMED = account_key("ayrshare", "")
+"""The provider whose webhooks name profiles."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,8 @@ class AccountClaims:
     """Of `dm.accounts.v1`."""
     _topic: FollowedTopic = field(init=False)
     _standing: dict[str, _Standing] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
+    """By what Ayrshare's webhooks name (schemas.accounts.account_key), the profile they go to."""
     _waiting: "dict[str, asyncio.Future[bool]]" = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -98,10 +104,19 @@ class AccountClaims:
             if claim.may_be_released:
                 await self._release(key, record)
 
+    def owner_of(self, provider: Provider, reference: str) -> str | None:
+        """Where its webhooks go. Whoever holds a claim knows all that stood before it."""
+        return self._owners.get(account_key(provider, reference))
+
     def apply(self, key: str, value: bytes | None) -> None:
         """One record of the topic, in its order."""
-        if not key.startswith(CLAIMS) or value is None:
-            return
+        if not key.startswith(CLAIMS):
+            if key.startswith(_NAMED):
+                self._note_owner(key, value)
+        elif value is not None:
+            self._claim(key, value)
+
+    def _claim(self, key: str, value: bytes) -> None:
         try:
             claim = AccountClaim.model_validate_json(value)
         except ValidationError as error:
@@ -127,6 +142,16 @@ class AccountClaims:
         answer = self._waiting.get(claim.claim_id)
         if answer is not None and not answer.done():
             answer.set_result(standing is not None and claim.claim_id in standing.claims)
+
+    def _note_owner(self, key: str, value: bytes | None) -> None:
+        try:
+            record = None if value is None else AccountRecord.model_validate_json(value)
+        except ValidationError:
+            return  # the workers, which go by it, tell
+        if record is None:
+            self._owners.pop(key, None)
+        else:
+            self._owners[key] = record.profileid
 
     async def _write(self, key: str, record: AccountClaim) -> None:
         try:

@@ -54,6 +54,15 @@ KINDS: Mapping[str, Kind] = {
     "account_of_another": Kind(
         409, 409, "The account belongs to another profile.", "a key for all profiles"
     ),
+    "reference_in_use": Kind(
+        409, 409, "Another profile has this refId, or is called so.", "another refId"
+    ),
+    "request_timeout": Kind(
+        408, 408, "The request did not arrive whole in time.", "the same request, sent faster"
+    ),
+    "head_too_large": Kind(
+        431, 431, "The request line and headers are too long.", "a shorter address or fewer headers"
+    ),
     "body_too_large": Kind(413, 413, "The body is too large.", "a shorter body"),
     "idempotency_key_reused": Kind(
         422, 422, "The Idempotency-Key was used with another body.", "another Idempotency-Key"
@@ -71,7 +80,10 @@ KINDS: Mapping[str, Kind] = {
         409, 409, "As many replays go on for the profile as may.", "time: until one has ended"
     ),
     "account_being_linked": Kind(
-        409, 409, "Another profile is linking the account at this moment.", "time: Retry-After"
+        409,
+        409,
+        "Another profile is linking the account, or taking the refId, at this moment.",
+        "time: Retry-After",
     ),
     # Refused by the rules (docs/rules.md), in their order
     "invalid": Kind(400, 101, "The message can't be sent as it is.", "another message"),

@@ -11,7 +11,7 @@ from schemas.base import Instant, to_milliseconds
 from sinks.reading import conversations, messages
 from sinks.reading.asking import Row
 from streams.api import cursors
-from streams.api.access import Caller, Reader
+from streams.api.access import Caller, ReaderOfExisting
 from streams.api.documents import errors
 from streams.api.errors import Problem
 from streams.api.shapes import ApiModel, Identifier, PlatformInPath, Success, ours, theirs
@@ -118,11 +118,13 @@ class HistoryAnswer(ApiModel):
     "/messages/{platform}",
     summary="Read messages, or conversations",
     response_model_exclude_none=True,
-    responses=errors("invalid_cursor", "conversation_not_found", "archive_unavailable"),
+    responses=errors(
+        "invalid_cursor", "profile_not_found", "conversation_not_found", "archive_unavailable"
+    ),
 )
 async def history(
     platform: PlatformInPath,
-    caller: Reader,
+    caller: ReaderOfExisting,
     status: Annotated[
         Status | None,
         Query(description="`active` where absent; of one conversation, whatever it is."),

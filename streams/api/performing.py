@@ -33,6 +33,7 @@ _MARK = "api:"
 _PART = "."
 """Between a request's own id and its part's, in the ids of its further commands."""
 _OWN_ID = re.compile(r"(c([0-9a-f]{12})[0-9a-f]{12})([0-9a-f]{8})")
+_OWN_KEYED_ID = re.compile(r"(k[0-9a-f]{32})([0-9a-f]{8})(?:\.[0-9a-f]{16})?")
 _QUIET_SECONDS = 0.5
 """After so long without news a command with a key may be a repetition: its first outcome is looked
 for in the archive."""
@@ -79,7 +80,8 @@ def identify(
     digest = hashlib.sha256(f"{profile}\x1f{kind}\x1f{key}".encode()).hexdigest()
     content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS, default=str)
     mark = hmac.digest(key.encode(), content, "sha256").hex()
-    return Identity(f"k{digest[:40]}{_part(part)}", _MARK + mark[:32])
+    keyed = f"k{digest[:32]}"
+    return Identity(f"{keyed}{_check_digits(profile, keyed)}{_part(part)}", _MARK + mark[:32])
 
 
 async def told_of_request(resources: Resources, profile: str, identity: Identity) -> list[Event]:
@@ -91,8 +93,12 @@ async def told_of_request(resources: Resources, profile: str, identity: Identity
     return told
 
 
-def is_young(profile: str, command_id: str, resources: Resources) -> bool:
-    """Whether a gateway made this id for this profile, a short while ago."""
+def may_be_pending(profile: str, command_id: str, resources: Resources) -> bool:
+    """Whether a gateway made this id for this profile, so that its command may wait for a worker
+    where nothing is known of it. One that was made from an Idempotency-Key does not say when."""
+    keyed = _OWN_KEYED_ID.fullmatch(command_id)
+    if keyed is not None:
+        return keyed[2] == _check_digits(profile, keyed[1])
     form = _OWN_ID.fullmatch(command_id)
     if form is None or form[3] != _check_digits(profile, form[1]):
         return False

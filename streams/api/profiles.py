@@ -10,6 +10,7 @@ from schemas import commands
 from schemas.data import LimitChanged
 from schemas.events import MessagingDeactivated
 from sinks.reading import profiles
+from sinks.reading.asking import ArchiveAway
 from streams.api import cursors, hook_changes, states, waiting
 from streams.api.access import Admin, AdminOfAll, Caller, Reader
 from streams.api.carrying import Asked, Step, carry_out, told_before, told_of
@@ -106,7 +107,10 @@ async def list_profiles(
     summary="Register a profile",
     response_model=ProfileAnswer,
     response_model_exclude_none=True,
-    responses=_PENDING | errors("idempotency_key_reused"),
+    responses=_PENDING
+    | errors(
+        "idempotency_key_reused", "reference_in_use", "account_being_linked", "archive_unavailable"
+    ),
 )
 async def create(
     body: CreateProfile,
@@ -114,8 +118,33 @@ async def create(
     prefer: waiting.Prefer = None,
     idempotency_key: waiting.IdempotencyKey = None,
 ) -> Response | ProfileAnswer:
-    """Keep `profileKey`: it names the profile in the header Profile-Key from now on."""
+    """Keep `profileKey`: it names the profile in the header Profile-Key from now on. `refId` is
+    what Ayrshare's webhooks call it; no two profiles have the same one."""
     profile = _new_profile(caller, idempotency_key)
+    claims, now = caller.resources.claims, caller.resources.now()
+    if body.ref_id is None:
+        return await _create(body, caller, profile, prefer, idempotency_key)
+    async with claims.claimed(profile, f"refId {body.ref_id}", now) as claim:
+        await _refuse_taken(caller, profile, body.ref_id)
+        answer = await _create(body, caller, profile, prefer, idempotency_key)
+        claim.may_be_released = not isinstance(answer, Response)
+    return answer
+
+
+async def _refuse_taken(caller: Caller, profile: str, reference: str) -> None:
+    """Raises Problem where Ayrshare's webhooks of this refId go to another profile: it would lose
+    them to the new one."""
+    resources = caller.resources
+    owners = {resources.claims.owner_of("ayrshare", reference), reference} - {None, profile}
+    for owner in owners:
+        assert owner is not None
+        if (await states.profile(resources.asking, owner, resources.now())).exists:
+            raise Problem("reference_in_use")
+
+
+async def _create(
+    body: CreateProfile, caller: Caller, profile: str, prefer: str | None, key: str | None
+) -> Response | ProfileAnswer:
     steps = [
         Step(
             lambda envelope: commands.RegisterProfile(
@@ -125,8 +154,8 @@ async def create(
     ]
     if body.messaging_active:
         steps.append(Step(lambda envelope: commands.ActivateMessaging(**envelope), "messaging"))
-    asked = Asked(caller.resources, profile, "create", idempotency_key, prefer, body.model_dump())
-    if len(steps) > 1 and idempotency_key is not None:
+    asked = Asked(caller.resources, profile, "create", key, prefer, body.model_dump())
+    if len(steps) > 1 and key is not None:
         await caller.resources.caught_up(profile)
     return await _changed(asked, *steps, new_profile=profile)
 
@@ -235,7 +264,13 @@ async def _changed(
     if isinstance(told, Response):
         return told
     resources = asked.resources
-    if await resources.caught_up(asked.profile):
-        told = []
-    found = await states.profile(resources.asking, asked.profile, resources.now(), ahead=told)
+    try:
+        if await resources.caught_up(asked.profile):
+            told = []
+        found = await states.profile(resources.asking, asked.profile, resources.now(), ahead=told)
+    except ArchiveAway:
+        if new_profile is None:
+            raise
+        # It is made, and nobody could ask for its key again: all there is of it was just told.
+        found = states.of_told(asked.profile, told)
     return ProfileAnswer(**shape_of(found, resources.rules).model_dump())

@@ -58,6 +58,8 @@ class Resources:
     complaints: Complaints = field(default_factory=lambda: Complaints(_log))
     now: Callable[[], datetime] = utc_now
     monotonic: Callable[[], float] = time.monotonic
+    found_profiles: dict[str, float] = field(default_factory=dict)
+    """By id, when (monotonic seconds) it was seen to exist."""
     rules: Rules = field(init=False)
     streams: OpenStreams = field(init=False)
     _hook_locks: "WeakValueDictionary[str, asyncio.Lock]" = field(

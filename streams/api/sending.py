@@ -14,11 +14,12 @@ from streams.api import media, performing, verdicts, waiting
 from streams.api.access import Sender, SenderOrReader
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
-from streams.api.shapes import ApiModel, Identifier, PlatformInPath, ours
+from streams.api.shapes import WITHOUT_NUL, ApiModel, Identifier, PlatformInPath, ours
 from streams.api.verdicts import CommandAnswer, SentAnswer
 
 router = APIRouter(tags=["messages"])
 
+_Text = Annotated[str, StringConstraints(max_length=10_000, pattern=WITHOUT_NUL)]
 _MediaUrl = Annotated[str, StringConstraints(min_length=8, max_length=2_000)]
 
 
@@ -34,9 +35,7 @@ class SendRequest(ApiModel):
     conversation_id: Identifier | None = Field(
         default=None, description="In place of `recipientId`: ours, or the provider's own."
     )
-    message: Annotated[str, StringConstraints(max_length=10_000)] | None = Field(
-        default=None, examples=["Yes, we have it in blue."]
-    )
+    message: _Text | None = Field(default=None, examples=["Yes, we have it in blue."])
     media_urls: tuple[_MediaUrl, ...] = Field(
         default=(), max_length=10, examples=[["https://cdn.example.com/blue.jpg"]]
     )
@@ -67,7 +66,14 @@ class SendRequest(ApiModel):
     response_model=SentAnswer,
     response_model_exclude_none=True,
     responses=pending("Decided later: ask at Location.")
-    | errors("invalid_request", "not_initiated", "idempotency_key_reused", "expired", "transient"),
+    | errors(
+        "invalid_request",
+        "profile_not_found",
+        "not_initiated",
+        "idempotency_key_reused",
+        "expired",
+        "transient",
+    ),
 )
 async def send(
     platform: PlatformInPath,
@@ -128,6 +134,6 @@ async def command(
     resources = caller.resources
     await resources.caught_up(caller.profile)
     told = await archived.of_command(resources.asking, caller.profile, command_id)
-    if not told and not performing.is_young(caller.profile, command_id, resources):
+    if not told and not performing.may_be_pending(caller.profile, command_id, resources):
         raise Problem("command_not_found")
     return verdicts.answer_of(command_id, told)

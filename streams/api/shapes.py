@@ -30,9 +30,12 @@ Identifier = Annotated[
 ]
 """Of a platform or of ours. Control characters never: state's keys are told apart by one."""
 AccountId = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f:]+$")
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x39\x3b-\x7e]+$")
 ]
-"""Without a colon: conversation ids are put together with it."""
+"""Without a colon, with which conversation ids are put together, and in ASCII: two that look alike
+are the same."""
+WITHOUT_NUL = r"^[^\x00]*$"
+"""For texts: platforms cut at it, or refuse."""
 ProfileKey = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
 ]

@@ -52,6 +52,8 @@ async def link(
     asked = Asked(
         caller.resources, caller.profile, "link", idempotency_key, prefer, body.model_dump()
     )
+    if caller.key.profiles:
+        await _refuse_of_another(body, caller)  # before it may keep others from their own account
     claims = caller.resources.claims
     async with claims.claimed(caller.profile, body.account_id, caller.resources.now()) as claim:
         pending_one = await _link(body, caller, asked)
@@ -63,14 +65,21 @@ async def link(
     )
 
 
-async def _link(body: LinkAccount, caller: Caller, asked: Asked) -> Response | None:
+async def _refuse_of_another(body: LinkAccount, caller: Caller) -> None:
+    """Raises Problem where a key of some profiles asks for another's account, whose webhooks would
+    come to this profile from now on; and where the archive does not know yet."""
     resources = caller.resources
     place = (body.provider, ours(body.platform), body.account_id)
     if not await resources.caught_up(None):
         raise Problem("archive_unavailable", retry_after=5)
     if caller.key.profiles and await profiles.others_with(resources.asking, caller.profile, *place):
-        # Its webhooks would come to this profile from now on.
         raise Problem("account_of_another")
+
+
+async def _link(body: LinkAccount, caller: Caller, asked: Asked) -> Response | None:
+    resources = caller.resources
+    place = (body.provider, ours(body.platform), body.account_id)
+    await _refuse_of_another(body, caller)
     await states.existing(resources.asking, caller.profile, resources.now())
 
     def make(envelope: dict[str, Any]) -> commands.AnyCommand:

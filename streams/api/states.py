@@ -85,6 +85,11 @@ async def profile(
     return _profile(profileid, [*told, *(event for event in ahead if event.id not in known)])
 
 
+def of_told(profileid: str, told: list[events.Event]) -> Profile:
+    """A profile from all that was ever told of it."""
+    return _profile(profileid, told)
+
+
 async def existing(asking: Asking, profileid: str, at: datetime) -> Profile:
     """The same. Raises Problem where nobody registered it, or where it was deleted."""
     found = await profile(asking, profileid, at)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.keys import KeyRecord
 from streams.api import cursors, media, waiting
 from streams.api.errors import Problem
-from streams.api.performing import identify, is_young
+from streams.api.performing import identify, may_be_pending
 from streams.api.rates import RateLimiter
 from streams.keys import KeyDirectory, key_id_of, make_key, matches, record_of, revoked
 from streams.settings import Settings
@@ -143,9 +143,9 @@ def test_an_id_without_a_key_is_new_each_time_and_young_for_its_profile_only() -
     made = {identify("shop", "send", None, {}, resources).command_id for _ in range(20)}
     assert len(made) == 20
     for command_id in made:
-        assert is_young("shop", command_id, resources)
-        assert not is_young("other", command_id, resources)
-        assert not is_young("shop", command_id[:-1], resources)
+        assert may_be_pending("shop", command_id, resources)
+        assert not may_be_pending("other", command_id, resources)
+        assert not may_be_pending("shop", command_id[:-1], resources)
 
 
 def test_the_mark_tells_bodies_apart_and_can_t_be_made_without_the_key() -> None:
