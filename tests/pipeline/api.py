@@ -86,6 +86,12 @@ class Api:
     def client(self, **more: Any) -> Client:
         return Client(self.http, self.key(rate=100_000, **more))
 
+    def registered(self) -> Client:
+        """Of a new profile that has nothing yet."""
+        client = self.client()
+        client.profile = client.done("POST", "/profiles", json={"title": "New"})["profileKey"]
+        return client
+
     @contextmanager
     def second_gateway(self) -> Iterator[str]:
         """Another one, before the same Kafka and ClickHouse; its address."""

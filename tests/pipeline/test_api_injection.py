@@ -67,8 +67,7 @@ def api(
 
 @pytest.mark.parametrize("url", PRIVATE)
 def test_media_of_our_own_network_are_refused_and_never_reach_kafka(api: Api, url: str) -> None:
-    client = api.client()
-    client.profile = "media"
+    client = api.registered()
     before = commands_written(api)
     answer = client.send(recipientId="1", mediaUrls=[url])
     assert reason(answer, 400) == "invalid"

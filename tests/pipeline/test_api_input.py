@@ -34,7 +34,7 @@ def api(
     ["", "x", "////", "e30", "W10", "WyJhIiwxXQ", "A" * 1999, "😀", "bnVsbA", "WzEsMiwzLDRd"],
 )
 def test_a_cursor_that_no_answer_gave_is_refused(api: Api, cursor: str) -> None:
-    client = Client(api.http, api.key("read"), "cursors")
+    client = Client(api.http, api.key("read"), api.registered().profile)
     answer = client.ask("GET", "/messages/facebook", params={"next": cursor})
     assert reason(answer, 400) in {"invalid_cursor", "invalid_request"}
 

@@ -76,8 +76,7 @@ def test_what_was_kept_under_a_key_is_pending_and_never_unknown(api: Api) -> Non
 def test_a_key_of_another_profile_keeps_nobody_from_their_own_account(api: Api) -> None:
     """It hears that the account is another's before it may claim it."""
     shop = api.shop()
-    thief = api.client()
-    thief.profile = thief.done("POST", "/profiles", json={"title": "t"})["profileKey"]
+    thief = api.registered()
     thief.key = api.key(profiles=(thief.profile,), rate=100_000)
     body = {"platform": "facebook", "accountId": shop.account, "provider": "meta"}
     refused(thief.ask("POST", "/profiles/social", json=body), 409, "account_of_another")
