@@ -38,8 +38,8 @@ class FollowedTopic:
         self._what = what
         self._apply = apply
         self._changed = changed
-        patient = settings.embedded and not at_once
-        self._wait_ms = kafka.EMBEDDED_PATIENT_WAIT_MS if patient else None
+        soon = kafka.EMBEDDED_SOON_WAIT_MS if at_once else kafka.EMBEDDED_PATIENT_WAIT_MS
+        self._wait_ms = soon if settings.embedded else None
         self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
