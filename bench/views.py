@@ -189,7 +189,8 @@ def prepare(client: Client, events: int, tail: int) -> str:
         " WHERE database = 'dm' AND active AND startsWith(table, 'fact_')"
     )
     return (
-        f"{time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} processors: {events:,} events,"
+        f"{time.strftime('%Y-%m-%d', time.gmtime())}, {os.cpu_count()} processors, load"
+        f" {os.getloadavg()[0]:.1f} at the beginning: {events:,} events,"
         f" {conversations:,} conversations, facts {size}, {facts.waiting(client)} conversations with"
         " an event that came after their facts were computed."
     )

@@ -468,8 +468,8 @@ def conversation_activity(p: Profile) -> Rows:
         began = e.time - (e.time - datetime(1970, 1, 1, tzinfo=UTC)) % quarter
         there = p.wall(began)
         rows.append(
-            (p.name, conversation, platform, began, began.date(), p.zone, there.isoweekday(), there.hour,
-             kind_of(e) == "message.received", kind_of(e) == "message.sent", is_auto(e))
+            (p.name, conversation, platform, began, began.date(), p.zone, there.isoweekday(),
+             there.hour, kind_of(e) == "message.received", kind_of(e) == "message.sent", is_auto(e))
         )  # fmt: skip
     return [
         (*key, *map(sum, zip(*values, strict=True))) for key, values in grouped(rows, 8).items()
