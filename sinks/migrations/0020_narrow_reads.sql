@@ -116,27 +116,32 @@ SELECT
 FROM
 (
     SELECT
-        '' AS profile_id, month_zone AS zone, monthly_limit, 'conversations' AS limit_scope,
-        toInt64(ifNull(toUInt32OrNull(d.facebook_window), -1)) AS facebook_window,
-        toInt64(ifNull(toUInt32OrNull(d.instagram_window), -1)) AS instagram_window,
-        toInt64(ifNull(toUInt32OrNull(d.x_window), -1)) AS x_window,
-        business_mask AS mask, business_opens AS opens, business_closes AS closes
-    FROM ${database}.default_settings AS d
-    UNION ALL
-    SELECT
-        p.profile_id,
-        coalesce(nullIf(p.month_zone, ''), d.month_zone),
-        ifNull(p.monthly_limit, d.monthly_limit),
-        coalesce(nullIf(p.limit_scope, ''), 'conversations'),
-        toInt64(ifNull(toUInt32OrNull(coalesce(nullIf(p.facebook_window, ''), d.facebook_window)), -1)),
-        toInt64(ifNull(toUInt32OrNull(coalesce(nullIf(p.instagram_window, ''), d.instagram_window)), -1)),
-        toInt64(ifNull(toUInt32OrNull(coalesce(nullIf(p.x_window, ''), d.x_window)), -1)),
-        if(p.business_mask > 0, p.business_mask, d.business_mask),
-        if(p.business_mask > 0, p.business_opens, d.business_opens),
-        if(p.business_mask > 0, p.business_closes, d.business_closes)
-    FROM ${database}.own_settings AS p
+        p.profile_id AS profile_id,
+        if(wanted IN (SELECT time_zone FROM system.time_zones), wanted, 'UTC') AS zone,
+        coalesce(nullIf(p.told_zone, ''), d.told_zone) AS wanted,
+        ifNull(p.monthly_limit, d.monthly_limit) AS monthly_limit,
+        coalesce(nullIf(p.limit_scope, ''), 'conversations') AS limit_scope,
+        toInt64(ifNull(toUInt32OrNull(coalesce(nullIf(p.facebook_window, ''), d.facebook_window)), -1)) AS facebook_window,
+        toInt64(ifNull(toUInt32OrNull(coalesce(nullIf(p.instagram_window, ''), d.instagram_window)), -1)) AS instagram_window,
+        toInt64(ifNull(toUInt32OrNull(coalesce(nullIf(p.x_window, ''), d.x_window)), -1)) AS x_window,
+        if(p.business_mask > 0, p.business_mask, d.business_mask) AS mask,
+        if(p.business_mask > 0, p.business_opens, d.business_opens) AS opens,
+        if(p.business_mask > 0, p.business_closes, d.business_closes) AS closes
+    FROM
+    (
+        -- One that told nothing: the defaults.
+        SELECT
+            '' AS profile_id, CAST(NULL AS Nullable(UInt64)) AS monthly_limit, '' AS limit_scope, '' AS told_zone,
+            '' AS facebook_window, '' AS instagram_window, '' AS x_window,
+            toUInt8(0) AS business_mask, toInt32(0) AS business_opens, toInt32(0) AS business_closes
+        UNION ALL
+        SELECT
+            profile_id, monthly_limit, limit_scope, told_zone, facebook_window, instagram_window, x_window,
+            business_mask, business_opens, business_closes
+        FROM ${database}.own_settings
+        WHERE profile_id != ''
+    ) AS p
     CROSS JOIN ${database}.default_settings AS d
-    WHERE p.profile_id != ''
 );
 
 -- Private: as in 0017. The condition is one on the key, so it may come before copies are merged
@@ -498,7 +503,8 @@ FROM
         CAST(transform(s.profile_id, settings.1, arrayEnumerate(settings.1), 1) AS UInt64) AS place
     SELECT
         s.*,
-        settings.2[place] AS zone,
+        -- Low cardinality, as the name is: it is compared once for each.
+        settings.2[transform(s.profile_id, settings.1, arrayEnumerate(settings.1), 1)] AS zone,
         settings.3[place] AS business_mask,
         settings.4[place] AS business_opens,
         settings.5[place] AS business_closes
@@ -578,7 +584,7 @@ SELECT
     q.platform AS platform,
     fromUnixTimestamp64Milli(toInt64(q.quarter) * 900000, 'UTC') AS began_at,
     q.day AS day,
-    toLowCardinality(q.zone) AS zone,
+    q.zone AS zone,
     toDayOfWeek(local) AS weekday,
     toHour(local) AS hour,
     toUInt64(q.received) AS received_count,
@@ -589,7 +595,7 @@ FROM
     WITH (SELECT (profiles, zones) FROM ${database}.setting_lists) AS settings
     SELECT
         c.*,
-        settings.2[CAST(transform(c.profile_id, settings.1, arrayEnumerate(settings.1), 1) AS UInt64)] AS zone
+        settings.2[transform(c.profile_id, settings.1, arrayEnumerate(settings.1), 1)] AS zone
     FROM ${database}.live_quarters AS c
 ) AS q;
 

@@ -13,6 +13,7 @@ from streams.reporting.sections import Section
 Answer = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """Names of columns, and rows."""
 
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _GRID = "rgba(128,128,128,0.25)"
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1b1f27; --soft: #5b6472; --line: #dfe3e9; }
@@ -82,14 +83,38 @@ def _plot(figure: go.Figure, name: str) -> str:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th scope='col'>{escape(name.replace('_', ' '))}</th>" for name in names)
+    heads = (name.removesuffix("_seconds").replace("_", " ") for name in names)
+    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in heads)
     body = "".join(
-        f"<tr>{''.join(f'<td>{escape(_cell(cell))}</td>' for cell in row)}</tr>" for row in rows
+        "<tr>"
+        + "".join(
+            f"<td>{escape(_cell(name, cell))}</td>" for name, cell in zip(names, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
     )
     return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
+    """By the column's name, which says the unit."""
     if value is None:
-        return "–"
+        return "\N{EN DASH}"
+    if name.endswith("_share"):
+        return f"{value:,.1%}"
+    if name.endswith("_seconds"):
+        return _duration(round(value))
+    if name == "kind":
+        return str(value).replace("_", " ")
     return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _duration(seconds: int) -> str:
+    """The two largest units, as on the dashboard: 3 d 03 h, 5 h 14 min, 27 min, 12 s."""
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < 2 * _DAY:
+        return f"{seconds // _HOUR} h {seconds % _HOUR // _MINUTE:02} min"
+    return f"{seconds // _DAY} d {seconds % _DAY // _HOUR:02} h"

@@ -13,6 +13,7 @@ Rows = Sequence[Sequence[Any]]
 Draw = Callable[[Rows], go.Figure]
 
 BLUE, ORANGE, VIOLET, GREEN = "#1d5fd0", "#c2590c", "#7b61c9", "#16794c"
+_FEW_BARS = 4
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _MONTH = "profile_id = {profile:String} AND day >= toDate({first:String}) AND day < toDate({after:String})"
 _DAYS = (
@@ -52,7 +53,9 @@ def _bars(names: Sequence[str], colours: Sequence[str]) -> Draw:
         for number, (name, colour) in enumerate(zip(names, colours, strict=True), start=1):
             values = [row[number] for row in rows]
             labels = [str(row[0]) for row in rows]
-            figure.add_bar(x=labels, y=values, name=name, marker_color=colour)
+            # One bar alone would fill the page.
+            width = 0.3 if len(rows) * len(names) < _FEW_BARS else None
+            figure.add_bar(x=labels, y=values, name=name, marker_color=colour, width=width)
         return figure
 
     return draw
@@ -99,7 +102,7 @@ SECTIONS = (
         """,
     ),
     Section(
-        "Response times (seconds)",
+        "Response times",
         "response_seconds",
         """
         SELECT kind, platform, count() AS waits, countIf(is_answered) AS answered,
@@ -115,14 +118,14 @@ SECTIONS = (
         """,
     ),
     Section(
-        "Median response per day (seconds)",
+        "Median response per day, in hours",
         "median_first_response_seconds",
         """
         SELECT day, first_response, next_response FROM
         (
             SELECT toDate(started_at, 'UTC') AS day,
-                quantileExactInclusiveOrNullIf(0.5)(response_seconds, kind = 'first_response') AS first_response,
-                quantileExactInclusiveOrNullIf(0.5)(response_seconds, kind = 'next_response') AS next_response
+                round(quantileExactInclusiveOrNullIf(0.5)(response_seconds, kind = 'first_response') / 3600, 2) AS first_response,
+                round(quantileExactInclusiveOrNullIf(0.5)(response_seconds, kind = 'next_response') / 3600, 2) AS next_response
             FROM reporting_spans
             WHERE profile_id = {profile:String} AND day >= toDate({first:String}) AND day < toDate({after:String})
             GROUP BY day
