@@ -2,8 +2,7 @@
 
 aiokafka's `send` costs each record a coroutine chain, a partition lookup, a murmur2 hash in pure
 Python and a future of its own. Here a record is appended to its partition's batch and its request
-waits; a batch leaves after a short linger. So does what gathered while the one before it was under
-way: sent at once it would be small, and a request to the broker costs as much as ten webhooks.
+waits; a batch leaves after a short linger, or when the one before it has been acknowledged.
 """
 
 import asyncio
@@ -113,8 +112,8 @@ class BatchWriter:
 
     async def drain(self) -> None:
         """Returns when everything added has been settled."""
-        while self._tasks or any(self._lanes.values()):
-            self._flush()  # what gathers behind a batch need not linger any more
+        self._flush()
+        while self._tasks:
             await asyncio.wait(self._tasks)
 
     def close(self, why: Callable[[], NotKeptError]) -> None:
@@ -134,12 +133,9 @@ class BatchWriter:
         batch = _Batch(partition, self._producer.create_batch())
         batch.deadline = self._loop.call_later(self._timeout, self._expire, batch)
         self._lanes[partition].append(batch)
-        self._flush_after_linger()
-        return batch
-
-    def _flush_after_linger(self) -> None:
         if self._flushing is None:
             self._flushing = self._loop.call_later(self._linger, self._flush)
+        return batch
 
     def _flush(self) -> None:
         self._flushing = None
@@ -171,8 +167,8 @@ class BatchWriter:
             batch.settle(None)
         finally:
             del self._under_way[batch.partition]
-            if self._lanes[batch.partition]:
-                self._flush_after_linger()
+            if self._lanes[batch.partition] and self._flushing is None:
+                self._flushing = self._loop.call_soon(self._flush)
 
     def _expire(self, batch: _Batch) -> None:
         batch.deadline = None
