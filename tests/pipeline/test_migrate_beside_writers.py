@@ -65,7 +65,12 @@ class HistoryWorker:
     def put(self, most: int = SMALL) -> None:
         records = [
             LogRecord(
-                0, offset, 1_700_000_000_000, b"k", self._told[offset % len(self._told)].to_json(), ()
+                0,
+                offset,
+                1_700_000_000_000,
+                b"k",
+                self._told[offset % len(self._told)].to_json(),
+                (),
             )
             for offset in range(self.next, self.next + most)
         ]
@@ -131,7 +136,9 @@ def test_a_worker_of_the_old_version_that_writes_meanwhile_loses_and_doubles_not
     assert during > 20
     fresh = embedded_clickhouse.migrated()
     put(client, fresh, told)
-    events = "SELECT count(), groupBitXor(cityHash64(profile_id, message_id, slot)) FROM {}.events FINAL"
+    events = (
+        "SELECT count(), groupBitXor(cityHash64(profile_id, message_id, slot)) FROM {}.events FINAL"
+    )
     assert client.query(events.format(database)).result_rows == (
         client.query(events.format(fresh)).result_rows
     )
