@@ -58,7 +58,9 @@ def meanwhile(*asking: Callable[[], Any]) -> Iterator[None]:
 
 
 def delete(shop: Shop) -> None:
-    answer = shop.client.ask("DELETE", "/profiles", headers={"prefer": "wait=60"})
+    # With a key: after a 503, which the client repeats, it may be deleted already.
+    headers = {"prefer": "wait=60", "idempotency-key": digits()}
+    answer = shop.client.ask("DELETE", "/profiles", headers=headers)
     assert answer.status_code == 200, answer.text
 
 
