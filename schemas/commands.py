@@ -43,6 +43,8 @@ class RegisterProfile(Command):
     type: Literal["RegisterProfile"] = "RegisterProfile"
     title: str | None = None
     reference: str | None = None
+    renames: Literal[True] | None = None
+    """Only its title changes: unlike a registration, this never brings back a deleted profile."""
 
 
 class LinkAccount(Command):

@@ -76,8 +76,14 @@ KINDS: Mapping[str, Kind] = {
     "too_many_webhooks": Kind(
         409, 409, "The profile has as many webhooks as it may.", "DELETE /hook/webhook"
     ),
+    "too_many_webhook_changes": Kind(
+        429,
+        429,
+        "The webhook was changed with as many Idempotency-Keys as are remembered.",
+        "time: Retry-After, or leaving the key out",
+    ),
     "too_many_replays": Kind(
-        409, 409, "As many replays go on for the profile as may.", "time: until one has ended"
+        409, 409, "As many replays go on for the webhook as may.", "time: until one has ended"
     ),
     "account_being_linked": Kind(
         409,

@@ -16,8 +16,10 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from fastapi import APIRouter, Header, Request
+from pydantic import ValidationError
 from starlette.responses import StreamingResponse
 
+from schemas.events import MessagingDeactivated, parse_event
 from schemas.topics import EVENTS, EventHeader
 from sinks.reading.asking import ArchiveAway
 from streams import kafka
@@ -27,6 +29,7 @@ from streams.api.access import Caller, Reader
 from streams.api.documents import Responses, errors
 from streams.api.errors import Problem
 from streams.api.live_erasures import ErasedMeanwhile
+from streams.conversation.deletion import DELETED
 from streams.gateway.answers import SECURITY_HEADERS
 
 router = APIRouter(tags=["live"])
@@ -87,10 +90,14 @@ _STREAM: Responses = {
 async def stream(
     request: Request, caller: Reader, last_event_id: LastEventId = None
 ) -> StreamingResponse:
-    """Browsers' EventSource sends no headers: use a client that can (fetch)."""
+    """Browsers' EventSource sends no headers: use a client that can (fetch). The stream of a
+    profile that is deleted ends with the event that says so."""
     resources = caller.resources
+    # In this order: a deletion is known already, or it stands behind the place.
+    place = await resources.place_now(caller.profile)
+    await resources.caught_up(caller.profile)
     await states.existing(resources.asking, caller.profile, resources.now())
-    start = where_to_begin(last_event_id, *await resources.place_now(caller.profile))
+    start = where_to_begin(last_event_id, *place)
     erased = ErasedMeanwhile(resources, caller.profile)
     if last_event_id and not start.gap:
         await erased.ask()
@@ -131,6 +138,17 @@ def is_for(record: Any, profile: bytes, earliest_ms: float) -> bool:
     )
 
 
+def is_the_end(value: bytes) -> bool:
+    """Whether the event says that the profile was deleted."""
+    if _kind(value) != "messaging.deactivated":
+        return False
+    try:
+        event = parse_event(value)
+    except ValidationError:
+        return False  # the fold leaves it out as well
+    return isinstance(event, MessagingDeactivated) and event.data.reason == DELETED
+
+
 def _kind(value: bytes) -> str:
     found = _TYPE.search(value)
     return found[1].decode() if found else "unknown"
@@ -158,6 +176,8 @@ async def _frames(caller: Caller, start: Start, erased: ErasedMeanwhile) -> Asyn
                     if is_for(record, profile, earliest):
                         yield frame(start.log, record, erased.told(record.value))
                         spoke = resources.monotonic()
+                        if is_the_end(record.value):
+                            return
                 if resources.monotonic() - spoke >= HEARTBEAT_SECONDS:
                     # Without data it is no event, but the client goes on from there.
                     yield f": still here\nid: {start.log}:{position}\n\n".encode()

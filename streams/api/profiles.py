@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -29,6 +30,7 @@ from streams.api.profile_shapes import (
 )
 from streams.api.shapes import theirs
 from streams.conversation import settings, switch
+from streams.conversation.deletion import DELETED
 from streams.conversation.instants import from_ms
 from streams.conversation.zones import is_zone
 
@@ -181,7 +183,12 @@ async def change(
     steps: list[Step] = []
     if body.title is not None:
         steps.append(
-            Step(lambda envelope: commands.RegisterProfile(**envelope, title=body.title), "title")
+            Step(
+                lambda envelope: commands.RegisterProfile(
+                    **envelope, title=body.title, renames=True
+                ),
+                "title",
+            )
         )
     if body.messaging_active is not None:
         kind = commands.ActivateMessaging if body.messaging_active else commands.DeactivateMessaging
@@ -196,7 +203,12 @@ async def change(
     # Its first has the request's own id, whatever it does: another body under the key meets it.
     steps[0] = Step(steps[0].make)
     asked = Asked(resources, caller.profile, "change", idempotency_key, prefer, body.model_dump())
-    return await _changed(asked, *steps)
+    answer = await _changed(asked, *steps)
+    if isinstance(answer, Response):
+        with suppress(ArchiveAway):  # then it is as pending as it says
+            # Deleted meanwhile: then it is refused, and no event says so.
+            await states.existing(resources.asking, caller.profile, resources.now())
+    return answer
 
 
 @router.delete(
@@ -216,22 +228,24 @@ async def delete(
     await resources.caught_up(caller.profile)
     asked = Asked(resources, caller.profile, "delete", idempotency_key, prefer, {})
     profile = await states.profile(resources.asking, caller.profile, resources.now())
+    if profile.deleted:  # whoever deleted it may not have come so far
+        await hook_changes.end_all(caller, everywhere=True)
     if any(isinstance(one, MessagingDeactivated) for one in await told_before(asked)):
         return DeletedAnswer(ref_id=profile.reference or profile.id)
     if not profile.exists:
         raise Problem("profile_not_found")
-    await hook_changes.end_all(caller)
+    await hook_changes.end_all(caller)  # so that they are not told of the end
     steps = [
         unlinking(account, "the profile was deleted")
         for account in profile.accounts(resources.rules)
     ]
-    steps.append(
-        Step(lambda envelope: commands.DeactivateMessaging(**envelope, reason=states.DELETED))
-    )
+    steps.append(Step(lambda envelope: commands.DeactivateMessaging(**envelope, reason=DELETED)))
     pending_one = await carry_out(asked, *steps)
     if pending_one is not None:
         return pending_one
     await resources.caught_up(caller.profile)
+    # Once more: until now the profile was there, and one could be registered, at any gateway.
+    await hook_changes.end_all(caller, everywhere=True)
     return DeletedAnswer(ref_id=profile.reference or profile.id)
 
 

@@ -1,6 +1,7 @@
 """`POST /hook/webhook/replay`: a range of what happened, told to a webhook once more."""
 
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,7 +29,7 @@ from streams.settings import Settings
 router = APIRouter(tags=["webhooks"])
 
 MOST = 5
-"""Replays of one profile at once."""
+"""Replays of one webhook at once. A profile has 20 webhooks, and one request may ask for all."""
 
 HookId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
@@ -127,16 +128,19 @@ async def replay(
         ]
         if not hooks:
             raise Problem("webhook_not_found", "The profile has no such webhook that works.")
-        going_on = of_profile(known(resources), caller.profile, replays=True)
-        if len(going_on) + len(hooks) > MOST:
-            raise Problem("too_many_replays", f"At most {MOST} for one profile.")
+        going_on = Counter(
+            one.subscription for one in of_profile(known(resources), caller.profile, replays=True)
+        )
+        full = [one.hook_id for one in hooks if going_on[one.hook_id] >= MOST]
+        if full:
+            raise Problem("too_many_replays", f"At most {MOST} for one webhook: {', '.join(full)}.")
         if not await resources.caught_up(caller.profile):
             raise Problem("archive_unavailable", retry_after=5)
         log, _ = await resources.place_now(caller.profile)
         wanted = Wanted(hooks, body.since, body.until)
         now = resources.now()
         made = await plan(resources.asking, resources.settings, wanted, log, now)
-        made = [change.noted(one, now) for one in made]
+        made = [change.noted(one) for one in made]
         await resources.write_hooks(made)
     return Replays(replays=[shown(one) for one in made])
 

@@ -27,7 +27,7 @@ from streams.conversation.rules import Rules
 from streams.gateway.complaints import Complaints
 from streams.gateway.keep import NotKeptError, Publisher
 from streams.gateway.publisher import KafkaPublisher
-from streams.hooks.directory import HookDirectory
+from streams.hooks.directory import HookDirectory, read_hooks
 from streams.keys import KeyDirectory
 from streams.outcomes import Outcomes
 from streams.settings import Settings
@@ -122,6 +122,15 @@ class Resources:
             async with asyncio.timeout(_KNOWN_SECONDS):
                 while any(self.hooks.records.get(name) != one for name, one in wanted.items()):  # noqa: ASYNC110
                     await asyncio.sleep(_POLL_SECONDS)  # another task reads it
+
+    async def hooks_written(self) -> list[HookRecord]:
+        """All records of webhooks that were written before the call, at whichever gateway. It
+        reads the topic. Raises Problem."""
+        try:
+            async with asyncio.timeout(self.settings.publish_timeout_seconds):
+                return await read_hooks(self.settings)
+        except (KafkaError, OSError, LookupError, TimeoutError):
+            raise Problem("broker_unavailable", retry_after=5) from None
 
     async def caught_up(self, profileid: str | None) -> bool:
         """Waits until the archive has everything of the profile (None: of all) that the log had at

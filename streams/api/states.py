@@ -15,15 +15,12 @@ from sinks.reading import events as archived
 from sinks.reading.asking import Asking
 from streams.api.errors import Problem
 from streams.conversation import accounts, months, settings, switch
+from streams.conversation.deletion import is_deleted
 from streams.conversation.evolve import evolve
 from streams.conversation.instants import to_ms
 from streams.conversation.rules import Rules
 from streams.conversation.state import ConversationState, ProfileState, State
 from streams.conversation.zones import month_of
-
-DELETED = "profile_deleted"
-"""The reason of the `messaging.deactivated` that `DELETE /profiles` writes. The log knows no
-profile that ends: one whose last switch carries this reason is shown no more."""
 
 _TWO_MONTHS = timedelta(days=62)
 
@@ -116,15 +113,11 @@ async def conversation(asking: Asking, profileid: str, identifier: str) -> Conve
 def _profile(profileid: str, told: list[events.Event]) -> Profile:
     state = ProfileState()
     registered: list[events.ProfileRegistered] = []
-    switched: list[events.MessagingActivated | events.MessagingDeactivated] = []
     for event in told:
         state = evolve(State(profile=state), event).profile
         if isinstance(event, events.ProfileRegistered):
             registered.append(event)
-        elif isinstance(event, events.MessagingActivated | events.MessagingDeactivated):
-            switched.append(event)
     registered.sort(key=_order)
-    last = max(switched, key=_order, default=None)
     titles = [event.data.title for event in registered if event.data.title]
     references = [event.data.reference for event in registered if event.data.reference]
     return Profile(
@@ -133,7 +126,7 @@ def _profile(profileid: str, told: list[events.Event]) -> Profile:
         title=titles[-1] if titles else None,
         reference=references[-1] if references else None,
         registered_at=registered[0].time if registered else None,
-        deleted=isinstance(last, events.MessagingDeactivated) and last.data.reason == DELETED,
+        deleted=is_deleted(state),
     )
 
 

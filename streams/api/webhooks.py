@@ -116,7 +116,7 @@ async def webhooks(caller: ReaderOfExisting) -> Webhooks:
     response_model_exclude_none=True,
     responses=errors(
         "profile_not_found", "webhook_address_refused", "too_many_webhooks", "hooks_unknown",
-        "archive_unavailable", "idempotency_key_reused",
+        "archive_unavailable", "idempotency_key_reused", "too_many_webhook_changes",
     ),
 )  # fmt: skip
 async def subscribe(
@@ -135,8 +135,21 @@ async def subscribe(
             return _subscribed(body, hook, made)
         await _check(body.url, allow_private=resources.settings.hook_allow_private)
         hook, made = await _registered(body, caller, change)
-        await resources.write_hooks([change.noted(hook, resources.now(), made_secret=bool(made))])
+        await resources.write_hooks([change.noted(hook, made_secret=bool(made))])
+        await _ended_with_its_profile(hook, caller)
     return _subscribed(body, hook, made)
+
+
+async def _ended_with_its_profile(hook: HookRecord, caller: Caller) -> None:
+    """Whoever deletes the profile looks for webhooks after its end is told: one that is written
+    later ends itself. Raises Problem."""
+    resources = caller.resources
+    await resources.caught_up(caller.profile)
+    try:
+        await states.existing(resources.asking, caller.profile, resources.now())
+    except Problem:
+        await resources.write_hooks([deleted(hook, resources.now())])
+        raise
 
 
 async def _registered(
@@ -172,7 +185,9 @@ async def _registered(
 @router.delete(
     "/hook/webhook",
     summary="Remove webhooks",
-    responses=errors("webhook_not_found", "hooks_unknown", "idempotency_key_reused"),
+    responses=errors(
+        "webhook_not_found", "hooks_unknown", "idempotency_key_reused", "too_many_webhook_changes"
+    ),
 )
 async def unsubscribe(
     body: Unsubscribe, caller: Admin, idempotency_key: waiting.IdempotencyKey = None
@@ -191,7 +206,7 @@ async def unsubscribe(
             raise Problem("webhook_not_found")
         at = resources.now()
         ending = with_replays(found, known(resources))
-        await resources.write_hooks([change.noted(deleted(one, at), at) for one in ending])
+        await resources.write_hooks([change.noted(deleted(one, at)) for one in ending])
     return Unsubscribed(action=body.action)
 
 
@@ -216,7 +231,8 @@ def _shown(hook: HookRecord) -> Webhook:
 async def _check(url: str, *, allow_private: bool) -> None:
     """It is checked again whenever it is connected to. Raises Problem."""
     if allow_private:
-        return
-    why = await public_addresses.why_not(url, frozenset({"https"}))
+        why = public_addresses.malformed(url, frozenset({"http", "https"}))
+    else:
+        why = await public_addresses.why_not(url, frozenset({"https"}))
     if why is not None:
         raise Problem("webhook_address_refused", f"The webhook's address {why}.")

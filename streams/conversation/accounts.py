@@ -10,6 +10,7 @@ from typing import Literal, cast
 
 from schemas.base import Platform, Provider
 from streams.conversation import switch
+from streams.conversation.deletion import is_deleted
 from streams.conversation.merging import later, latest
 from streams.conversation.rules import Rules
 from streams.conversation.state import AccountKey, AccountLinks, ProfileState, Stamp
@@ -127,9 +128,9 @@ def auto_link_time(profile: ProfileState, key: AccountKey, heard_at: int) -> int
     """When (ms) an account that sent a webhook counts as linked; None if nobody need say so.
 
     An account that was ever linked or unlinked by name is left as it is: a webhook that is still
-    under way may not undo an unlinking.
+    under way may not undo an unlinking, nor give an account to a profile that was deleted.
     """
-    if profile.registered_at is None or is_known(profile, key):
+    if profile.registered_at is None or is_deleted(profile) or is_known(profile, key):
         return None
     network = profile.accounts.get((*key[:2], ""))
     if network is not None:

@@ -13,6 +13,7 @@ from schemas import commands, data, events
 from schemas.base import Provider
 from schemas.events import Event
 from streams.conversation import accounts, making, settings, switch
+from streams.conversation.deletion import DELETED, is_deleted
 from streams.conversation.instants import to_ms
 from streams.conversation.keys import Address, parse_address
 from streams.conversation.rules import Rules
@@ -27,10 +28,15 @@ class InvalidCommand(Exception):  # noqa: N818 - it names the failure reason `in
 def _register(
     state: State, command: commands.RegisterProfile, at: datetime, _: Rules
 ) -> tuple[Event, ...]:
-    del state
+    deleted_at = state.profile.deleted_at
+    if command.renames:
+        _must_not_be_deleted(state)
+    registered_at = to_ms(at) if deleted_at is None else _after(to_ms(at), deleted_at)
     return (
         events.ProfileRegistered(
-            **making.after_command(command, at).envelope(command.type, command.command_id),
+            **making.after_command(command, at).envelope(
+                command.type, command.command_id, at=registered_at
+            ),
             data=data.ProfileRegistered(title=command.title, reference=command.reference),
         ),
     )
@@ -38,6 +44,7 @@ def _register(
 
 def _link(state: State, command: commands.LinkAccount, at: datetime, _: Rules) -> tuple[Event, ...]:
     """A profile has one account per platform from one provider: a new one replaces the old."""
+    _must_not_be_deleted(state)
     key = (command.provider, command.platform, command.account_id)
     cause = making.after_command(command, at)
     replaced = accounts.replaced_by(state.profile, key)
@@ -100,6 +107,7 @@ def _after_links(state: State, key: AccountKey, at: int) -> int:
 def _activate(
     state: State, command: commands.ActivateMessaging, at: datetime, _: Rules
 ) -> tuple[Event, ...]:
+    _must_not_be_deleted(state)
     return (
         events.MessagingActivated(
             **making.after_command(command, at).envelope(
@@ -113,10 +121,13 @@ def _activate(
 def _deactivate(
     state: State, command: commands.DeactivateMessaging, at: datetime, _: Rules
 ) -> tuple[Event, ...]:
+    off_at = _after_switch(state, to_ms(at))
+    if command.reason == DELETED:
+        off_at = max(off_at, state.profile.last_registered_at or 0)
     return (
         events.MessagingDeactivated(
             **making.after_command(command, at).envelope(
-                command.type, command.command_id, at=_after_switch(state, to_ms(at))
+                command.type, command.command_id, at=off_at
             ),
             data=data.MessagingSwitched(reason=command.reason),
         ),
@@ -215,6 +226,13 @@ def _known(state: State) -> tuple[ConversationState, Address]:
     if conversation is None or address is None or not conversation.provider:
         raise InvalidCommand("there is no such conversation: nothing was ever heard of it")
     return conversation, address._replace(provider=cast("Provider", conversation.provider))
+
+
+def _must_not_be_deleted(state: State) -> None:
+    if is_deleted(state.profile):
+        raise InvalidCommand(
+            "the profile was deleted: register it anew first (dmstream profile register)"
+        )
 
 
 def _after_switch(state: State, at: int) -> int:

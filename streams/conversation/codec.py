@@ -88,8 +88,11 @@ def conversation_from_bytes(value: bytes, conversation_id: str) -> ConversationS
 
 
 def profile_to_bytes(state: ProfileState) -> bytes:
+    again = state.last_registered_at
     parts: dict[str, Any] = {
         "r": state.registered_at,
+        "l": None if again == state.registered_at else again,
+        "e": state.deleted_at,
         "o": state.messaging,
         "d": state.deactivated_at,
         "n": state.activations or None,
@@ -111,6 +114,8 @@ def profile_from_bytes(value: bytes) -> ProfileState:
     }
     return ProfileState(
         registered_at=parts.get("r"),
+        last_registered_at=parts.get("l", parts.get("r")),
+        deleted_at=parts.get("e"),
         messaging=cast("tuple[int, str, bool] | None", _tuple(parts.get("o"))),
         deactivated_at=parts.get("d"),
         activations=tuple(parts.get("n", ())),

@@ -10,9 +10,9 @@ from schemas.base import Platform, Provider, to_milliseconds
 from schemas.commands import AnyCommand
 from schemas.ids import event_id, profile_event_id
 from streams.conversation import months
-from streams.conversation.instants import from_ms
+from streams.conversation.instants import from_ms, to_ms
 from streams.conversation.keys import COMMANDS_SOURCE, Address
-from streams.conversation.state import MonthTally, OpenSend, Stamp
+from streams.conversation.state import AccountKey, MonthTally, OpenSend, Stamp
 
 _DERIVED_SOURCE = "/dmstream/conversations/"
 
@@ -133,6 +133,22 @@ def linked_by_webhook(cause: Cause, address: Address, at: int) -> events.Account
             platform=platform,
             account_id=body["account_id"],
             reason="its first webhook arrived",
+        ),
+    )
+
+
+def unlinked_by_deletion(cause: Cause, key: AccountKey, linked_at: int) -> events.AccountUnlinked:
+    """`linked_at` (ms): it is dated after that, whatever the clocks say."""
+    provider, platform, account_id = key
+    at = max(to_ms(cause.time), linked_at + 1)
+    return events.AccountUnlinked(
+        **cause.envelope("account_unlinked", *key, str(linked_at), at=at),
+        platform=cast("Platform", platform),
+        data=data.AccountLink(
+            provider=cast("Provider", provider),
+            platform=cast("Platform", platform),
+            account_id=account_id,
+            reason="the profile was deleted",
         ),
     )
 

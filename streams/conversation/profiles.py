@@ -5,17 +5,20 @@ from dataclasses import replace
 from typing import Any
 
 from schemas import events
-from streams.conversation import accounts, months, settings, switch
+from streams.conversation import accounts, deletion, months, settings, switch
 from streams.conversation.instants import to_ms
-from streams.conversation.merging import earlier
+from streams.conversation.merging import earlier, later
 from streams.conversation.state import ProfileState, Stamp
 
 Change = Callable[[ProfileState, Any, Stamp], ProfileState]
 
 
 def _registered(profile: ProfileState, _: events.ProfileRegistered, stamp: Stamp) -> ProfileState:
-    at = earlier(profile.registered_at, stamp[0])
-    return profile if at == profile.registered_at else replace(profile, registered_at=at)
+    first = earlier(profile.registered_at, stamp[0])
+    last = later(profile.last_registered_at, stamp[0])
+    if (first, last) == (profile.registered_at, profile.last_registered_at):
+        return profile
+    return replace(profile, registered_at=first, last_registered_at=last)
 
 
 def _linked(profile: ProfileState, event: events.AccountLinked, stamp: Stamp) -> ProfileState:
@@ -33,9 +36,10 @@ def _switched_on(profile: ProfileState, _: events.MessagingActivated, stamp: Sta
 
 
 def _switched_off(
-    profile: ProfileState, _: events.MessagingDeactivated, stamp: Stamp
+    profile: ProfileState, event: events.MessagingDeactivated, stamp: Stamp
 ) -> ProfileState:
-    return switch.switched(profile, stamp, on=False)
+    off = switch.switched(profile, stamp, on=False)
+    return deletion.with_deletion(off, event.data, stamp)
 
 
 def _limited(profile: ProfileState, event: events.LimitChanged, stamp: Stamp) -> ProfileState:

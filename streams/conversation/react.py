@@ -10,6 +10,7 @@ from typing import Any
 from schemas import events
 from schemas.events import Event
 from streams.conversation import accounts, making, months, sends, settings
+from streams.conversation.deletion import DELETED, is_deleted
 from streams.conversation.fingerprints import of_text
 from streams.conversation.instants import to_ms
 from streams.conversation.keys import Address
@@ -127,6 +128,22 @@ def _limits(
     )
 
 
+def _to_deletion(
+    state: State, event: events.MessagingDeactivated, rules: Rules
+) -> tuple[Event, ...]:
+    """A deleted profile has no accounts: one that was linked while it was being deleted goes too,
+    else it would stay its owner for ever."""
+    del rules
+    if event.data.reason != DELETED or not is_deleted(state.profile):
+        return ()
+    cause = making.after_event(event)
+    return tuple(
+        making.unlinked_by_deletion(cause, key, links.linked[0])
+        for key, links in sorted(state.profile.accounts.items())
+        if links.linked is not None and accounts.is_linked(links)
+    )
+
+
 _REACTIONS: dict[str, _Reaction] = {
     "dm.message.received.v1": _to_message,
     "dm.message.sent.v1": _to_message,
@@ -134,4 +151,5 @@ _REACTIONS: dict[str, _Reaction] = {
     "dm.conversation.activated.v1": _to_place,
     "dm.send.accepted.v1": _to_place,
     "dm.limit.changed.v1": _to_limit,
+    "dm.messaging.deactivated.v1": _to_deletion,
 }

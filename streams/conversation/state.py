@@ -50,6 +50,10 @@ class ProfileState:
     """What holds for all conversations of one profile."""
 
     registered_at: int | None = None
+    last_registered_at: int | None = None
+    """The latest word of it, a change of the title too."""
+    deleted_at: int | None = None
+    """Holds unless it was registered after that: `streams.conversation.deletion`."""
     messaging: tuple[int, str, bool] | None = None
     """Whether it is on, by the latest word of it."""
     deactivated_at: int | None = None

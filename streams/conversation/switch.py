@@ -8,6 +8,7 @@ the word of a deactivation between them comes late.
 
 from dataclasses import replace
 
+from streams.conversation.deletion import is_deleted
 from streams.conversation.merging import later, latest
 from streams.conversation.state import ProfileState, Stamp
 
@@ -30,8 +31,8 @@ def switched(profile: ProfileState, stamp: Stamp, *, on: bool) -> ProfileState:
 
 
 def is_on(profile: ProfileState) -> bool:
-    """Off until it is first activated."""
-    return profile.messaging is not None and profile.messaging[2]
+    """Off until it is first activated, and for ever where the profile was deleted."""
+    return profile.messaging is not None and profile.messaging[2] and not is_deleted(profile)
 
 
 def on_since(profile: ProfileState) -> int:

@@ -159,3 +159,11 @@ class HookDirectory:
         self.is_known = True
         if self.on_change is not None:
             self.on_change(self.records.values())
+
+
+async def read_hooks(settings: Settings) -> list[HookRecord]:
+    """All records as they are written now. Raises as `FollowedTopic.read_all` does."""
+    directory = HookDirectory(settings)
+    consumer = await directory.topic.read_all()
+    await consumer.stop()
+    return list(directory.records.values())

@@ -63,7 +63,7 @@ def listening(api: Api, shop: Shop, last: str = "") -> Iterator[Heard]:
     thread.start()
     assert begun.wait(60), "no stream"
     yield heard
-    if heard.response is not None:
+    if heard.response is not None and not heard.response.is_closed:
         stream = heard.response.extensions["network_stream"]
         stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
     thread.join(10)

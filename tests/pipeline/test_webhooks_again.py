@@ -154,6 +154,25 @@ def test_many_replays_at_once_are_refused_and_all_end_with_their_webhook(api: Ap
         assert len(receivers.got["dead"]) == before
 
 
+def test_all_of_seven_webhooks_are_told_once_more_by_one_request(api: Api) -> None:
+    shop = api.shop()
+    names = [f"seven{number}" for number in range(7)]
+    with receiving() as receivers:
+        for name in names:
+            subscribe(shop, receivers.url(name))
+        shop.somebody_writes(text="hello")
+        wait(api, lambda: all(receivers.got[name] for name in names), "what happened")
+        body = {"since": now(hours=-1), "until": now(seconds=1)}
+        asked = shop.client.ask("POST", "/hook/webhook/replay", json=body)
+        assert asked.status_code == 200, asked.text
+        assert len(asked.json()["replays"]) == 7
+
+        def all_were_told() -> bool:
+            return all(any("replay" in one.body for one in receivers.got[name]) for name in names)
+
+        wait(api, all_were_told, "the replays")
+
+
 def test_the_command_line_replays_and_lists(api: Api) -> None:
     shop = api.shop()
 

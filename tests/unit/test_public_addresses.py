@@ -21,7 +21,9 @@ WEB = frozenset({"http", "https"})
         "[2001:0:53aa:64c:0:0:80ff:fffe]",
         # Ranges
         "10.0.0.1", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "198.18.0.1",
-        "192.0.0.170", "240.0.0.1", "255.255.255.255", "224.0.0.1", "[::]", "[::1]", "[fd00::1]",
+        "192.0.0.170", "192.0.0.192", "168.63.129.16", "100.100.100.200", "[2002:a83f:8110::]",
+        "[64:ff9b::a83f:8110]",
+        "240.0.0.1", "255.255.255.255", "224.0.0.1", "[::]", "[::1]", "[fd00::1]",
         "[fe80::1%25eth0]", "[fe80::1%eth0]", "[fec0::1]", "[ff02::1]", "[100::1]", "[5f00::1]",
         "[2001:db8::1]", "[3fff::1]",
         # Names
@@ -39,7 +41,8 @@ def test_an_address_of_our_own_network_is_refused_however_it_is_written(host: st
     "url",
     ["https://127.0.0.1#@example.com/", "https://example.com\\@127.0.0.1/", "https://a@b/",
      "https://127.0.0.1\\@example.com/", "//127.0.0.1/", "https:///x", "https://", "file:///etc/passwd",
-     "gopher://93.184.216.34/", "https://93.184.216.34:99999/", "https://[::1/"],
+     "gopher://93.184.216.34/", "https://93.184.216.34:99999/", "https://93.184.216.34:0/",
+     "https://[::1/"],
 )  # fmt: skip
 def test_what_two_readers_could_read_as_two_addresses_is_refused(url: str) -> None:
     assert asyncio.run(why_not(url, WEB)) is not None

@@ -3,10 +3,12 @@
 import pytest
 
 from streams.api.errors import Problem
-from streams.api.live import MOST_BACK, Start, frame, is_for, where_to_begin
+from streams.api.live import MOST_BACK, Start, frame, is_for, is_the_end, where_to_begin
 from streams.api.open_streams import MOST_OF_A_KEY, OpenStreams
+from streams.conversation.deletion import DELETED
 from tests.unit.agents.test_hook_lane import Record as Bare
 from tests.unit.agents.test_hook_lane import record
+from tests.unit.conversation.world import of_profile
 
 
 def test_without_an_id_it_begins_now_and_with_one_where_the_client_was() -> None:
@@ -35,6 +37,17 @@ def test_a_frame_names_the_place_behind_it_and_holds_the_event_on_one_line() -> 
     assert found[1] == b"event: message.received"
     assert found[2] == b"data: " + record(41).value
     assert found[3:] == [b"", b""]
+
+
+def test_a_stream_ends_with_the_event_that_says_that_the_profile_was_deleted() -> None:
+    assert is_the_end(of_profile("messaging.deactivated", reason=DELETED).to_json())
+    for other in (
+        of_profile("messaging.deactivated", reason="a holiday"),
+        of_profile("messaging.activated", reason=DELETED),
+    ):
+        assert not is_the_end(other.to_json())
+    assert not is_the_end(record(41).value)
+    assert not is_the_end(b'{"type":"dm.messaging.deactivated.v1"}')
 
 
 class Timed(Bare):

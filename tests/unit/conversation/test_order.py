@@ -107,7 +107,7 @@ def sends(draw: st.DrawFn) -> Event:
 @st.composite
 def of_profiles(draw: st.DrawFn) -> Event:
     at = draw(instants)
-    kind = draw(st.integers(0, 7))
+    kind = draw(st.integers(0, 8))
     if kind < 2:
         return linked(
             draw(platforms), at, account=draw(st.sampled_from(["900100", ""])),
@@ -119,6 +119,7 @@ def of_profiles(draw: st.DrawFn) -> Event:
         ("profile.registered", {}),
         ("messaging.activated", {}),
         ("messaging.deactivated", {}),
+        ("messaging.deactivated", {"reason": "profile_deleted"}),
         ("limit.changed", {"monthly_limit": number, "reply_window_seconds": {"x": number or None}}),
         ("limit.reached", {"month": month, "share": share, "count": 1, "monthly_limit": number}),
         ("autoresponse.configured", {"active": number == 1, "message": str(number)}),

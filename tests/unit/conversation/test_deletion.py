@@ -1,0 +1,155 @@
+"""A profile that was deleted stays deleted, whatever was asked for at the same time."""
+
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from schemas import commands, data
+from schemas.events import Event
+from streams.conversation import accounts
+from streams.conversation.administration import InvalidCommand
+from streams.conversation.deletion import DELETED, is_deleted
+from streams.conversation.switch import is_on
+from tests.unit.conversation.test_administration import command
+from tests.unit.conversation.test_messaging_and_accounts import activate, link
+from tests.unit.conversation.test_order import the_same
+from tests.unit.conversation.world import (
+    ACCOUNT,
+    NOW,
+    Worker,
+    after,
+    ago,
+    folded,
+    kinds,
+    linked,
+    of_profile,
+    send,
+    worker,
+    writes,
+)  # fmt: skip
+
+KEY = ("ayrshare", "instagram", ACCOUNT)
+
+
+def delete(command_id: str = "delete") -> commands.DeactivateMessaging:
+    return command(commands.DeactivateMessaging, command_id, reason=DELETED)
+
+
+def register(command_id: str = "anew", **more: Any) -> commands.RegisterProfile:
+    return command(commands.RegisterProfile, command_id, title="Shop", **more)
+
+
+def told_again(one: Worker) -> list[Event]:
+    """The worker hears from the log what it decided itself."""
+    return one.hear(one.log[-1])
+
+
+def deleted() -> Worker:
+    one = worker()
+    one.hear(writes(ago(hours=1)))
+    assert one.reason(send("before")) is None
+    one.do(delete())
+    told_again(one)
+    return one
+
+
+@pytest.mark.parametrize("late", [NOW, after(minutes=5), ago(minutes=5)])
+@pytest.mark.parametrize("kind", [activate(), link(account="another"), register(renames=True)])
+def test_what_was_asked_for_during_a_deletion_is_refused_after_it(kind: Any, late: Any) -> None:
+    one = deleted()
+    with pytest.raises(InvalidCommand, match="deleted"):
+        one.do(kind, late)
+    assert is_deleted(one.profile)
+    assert one.reason(send(), after(minutes=6)) == "messaging_inactive"
+
+
+def test_the_core_accepts_nothing_to_be_sent_after_a_deletion_not_even_an_automatic_answer() -> (
+    None
+):
+    """Invariant 7."""
+    one = worker()
+    answering = data.AutoResponseConfigured(active=True)
+    one.do(command(commands.ConfigureAutoResponse, "answers", change=answering))
+    one.hear(writes(ago(hours=1)))
+    one.do(delete())
+    told_again(one)
+    one.hear(of_profile("messaging.activated", after(minutes=1)), linked(at=after(minutes=1)))
+    one.hear(writes(after(minutes=2)))
+    for origin in ("api", "auto"):
+        sending = send(origin, origin=origin)
+        assert one.reason(sending, after(minutes=3)) == "messaging_inactive"
+
+
+def test_an_activation_never_undoes_a_deletion_in_whatever_order_they_are_told() -> None:
+    """Invariant 5. A worker that is taken for dead may write one all the same."""
+    words = [
+        of_profile("messaging.deactivated", ago(hours=2), reason=DELETED),
+        of_profile("messaging.activated", ago(hours=1)),
+        of_profile("profile.registered", ago(hours=3)),
+    ]
+    states = []
+    for order in permutations(words):
+        one = folded(order)
+        assert is_deleted(one.profile)
+        assert not is_on(one.profile)
+        states.append(one)
+    for one in states[1:]:
+        the_same(one, states[0])
+
+
+def test_only_a_registration_after_it_brings_it_back_and_messaging_is_off_then() -> None:
+    one = deleted()
+    one.do(register(), ago(minutes=5))
+    assert not is_deleted(one.profile), "later in the log, though its clock is behind"
+    assert one.reason(send("c-1"), after(minutes=1)) == "messaging_inactive"
+    one.do(activate(), after(minutes=1))
+    one.do(link(), after(minutes=1))
+    one.hear(writes(after(minutes=1)))
+    assert one.reason(send("c-2"), after(minutes=2)) is None
+    the_same(folded(reversed(one.log)), folded(one.log))
+
+
+def test_a_title_that_was_changed_by_a_clock_ahead_does_not_bring_it_back() -> None:
+    one = worker()
+    one.do(register("title", renames=True), after(minutes=5))
+    one.do(delete(), NOW)
+    assert is_deleted(one.profile)
+
+
+def test_an_account_that_was_linked_during_the_deletion_is_unlinked_by_it() -> None:
+    one = worker()
+    one.do(link(account="second"), after(minutes=5))
+    one.do(delete(), NOW)
+    (unlinked,) = told_again(one)
+    assert kinds([unlinked]) == ["account.unlinked"]
+    assert unlinked.data.account_id == "second"
+    links = accounts.links_of(one.profile, ("ayrshare", "instagram", "second"))
+    assert not accounts.is_linked(links)
+    assert told_again(one) == [], "its own word changes nothing"
+    deletion = next(one for one in one.log if one.type == "dm.messaging.deactivated.v1")
+    assert one.hear(deletion) == [], "what was unlinked is not unlinked again"
+
+
+def test_a_deletion_that_is_read_again_does_not_unlink_what_was_linked_in_the_next_life() -> None:
+    one = deleted()
+    deletion = next(one for one in one.log if one.type == "dm.messaging.deactivated.v1")
+    one.do(register(), after(minutes=1))
+    one.do(link("link again"), after(minutes=2))
+    assert one.hear(deletion) == []
+    assert accounts.is_linked(accounts.links_of(one.profile, KEY))
+
+
+def test_a_webhook_that_still_comes_gives_a_deleted_profile_no_account() -> None:
+    one = worker("facebook")
+    one.do(delete())
+    assert "account.linked" not in kinds(one.hear(writes(after(minutes=1), "instagram")))
+
+
+def test_switching_messaging_off_for_another_reason_is_no_deletion() -> None:
+    one = worker()
+    one.do(command(commands.DeactivateMessaging, reason="a holiday"))
+    assert told_again(one) == []
+    assert not is_deleted(one.profile)
+    one.do(activate())
+    assert is_on(one.profile)
