@@ -94,11 +94,7 @@ def apply(
     }
     for name in (values["database"], values["analytics"]):
         client.command(f"CREATE DATABASE IF NOT EXISTS {name} {values['on_cluster']}")
-    client.command(
-        f"CREATE TABLE IF NOT EXISTS {database}.schema_migrations {values['on_cluster']}"
-        " (name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))"
-        f" ENGINE = {values['replicated']}ReplacingMergeTree ORDER BY name"
-    )
+    client.command(notes_table(values))
     known = migrations() if files is None else files
     missing = _missing(client, known, database)
     if missing:
@@ -111,6 +107,15 @@ def apply(
             f"{database}.defaults", [list(pair) for pair in defaults.items()], ["name", "value"]
         )
     return [migration.name for migration in missing]
+
+
+def notes_table(values: Mapping[str, str]) -> str:
+    """The statement that makes the table of what was applied, which migrations may ask."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {values['database']}.schema_migrations {values['on_cluster']}"
+        " (name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))"
+        f" ENGINE = {values['replicated']}ReplacingMergeTree ORDER BY name"
+    )
 
 
 def _missing(client: Client, known: list[Migration], database: str) -> list[Migration]:

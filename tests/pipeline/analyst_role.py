@@ -89,6 +89,7 @@ def made_by_the_owner() -> list[str]:
     return [
         "CREATE DATABASE dm",
         "CREATE DATABASE dm_analytics",
+        migrate.notes_table(values),
         *(
             statement.replace("DEFINER = CURRENT_USER", "DEFINER = owner")
             for migration in migrate.migrations()

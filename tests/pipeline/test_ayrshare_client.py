@@ -18,7 +18,6 @@ import pytest
 from tests.conftest import ClickHouse
 from tests.engines import Broker
 from tests.pipeline.api import Api, Shop, serving
-from tests.pipeline.sandbox import digits
 from tests.pipeline.subscribers import receiving
 
 pytestmark = pytest.mark.pipeline
@@ -278,7 +277,7 @@ def test_failures_carry_ayrshare_s_numbers_and_shape(api: Api) -> None:
     assert (status, body["status"], body["code"]) == (401, "error", 401)
     status, body = client._call("GET", "/messages/whatsapp")
     assert (status, body["status"]) == (400, "error")
-    limited = Ayrshare(api.http, api.key("read", rate=1), digits())
+    limited = Ayrshare(api.http, api.key("read", rate=1), shop.client.profile)
     limited.get("/messages/facebook")
     status, body = limited._call("GET", "/messages/facebook")
     assert (status, body["status"], body["code"]) == (429, "error", 429)
