@@ -9,7 +9,7 @@ from schemas.base import Instant
 from schemas.hooks import HookRecord
 from streams import public_addresses
 from streams.api import states, waiting
-from streams.api.access import Admin, Caller, ReaderOfExisting
+from streams.api.access import Admin, Caller, Reader
 from streams.api.documents import errors
 from streams.api.errors import Problem
 from streams.api.hook_changes import HookChange, known, of_caller, with_replays
@@ -96,9 +96,9 @@ class Webhooks(ApiModel):
     "/hook/webhook",
     summary="The webhooks of a profile",
     response_model_exclude_none=True,
-    responses=errors("profile_not_found", "hooks_unknown"),
+    responses=errors("hooks_unknown"),
 )
-async def webhooks(caller: ReaderOfExisting) -> Webhooks:
+async def webhooks(caller: Reader) -> Webhooks:
     found = of_caller(caller)
     replays = of_profile(known(caller.resources), caller.profile, replays=True)
     newest = found[-1] if found else None

@@ -54,7 +54,6 @@ def test_nothing_is_written_about_a_profile_that_is_none(api: Api) -> None:
     sent = ghost.send(recipientId="1", message="hello")
     refused(sent, 404, "profile_not_found")
     refused(ghost.ask("GET", "/messages/facebook"), 404, "profile_not_found")
-    refused(ghost.ask("GET", "/hook/webhook"), 404, "profile_not_found")
     assert commands_written(api) == before
 
 
