@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from streams.api.documents import with_rates
+from streams.api.examples import put_examples
 
 API_VERSION = "1"
 _DESCRIPTION = (
@@ -32,6 +33,7 @@ def document(app: FastAPI) -> dict[str, Any]:
                 _without_fastapis(operation["responses"])
         for name in _FASTAPIS:
             made["components"]["schemas"].pop(name, None)
+        put_examples(made)
         app.openapi_schema = with_rates(made)
     return app.openapi_schema
 

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, get_args
 
+import jsonschema_rs
 import orjson
 import pytest
 
@@ -45,6 +46,19 @@ def test_every_body_that_is_sent_has_an_example() -> None:
             name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
             properties = DOCUMENT["components"]["schemas"][name]["properties"]
             assert any("examples" in one for one in properties.values()), path
+
+
+def test_each_good_answer_has_an_example_that_its_schema_takes_and_that_has_no_other_name() -> None:
+    for method, path, operation in operations():
+        for status, response in operation["responses"].items():
+            content = response.get("content", {}).get("application/json")
+            if int(status) >= 300 or content is None or path == "/openapi.json":
+                continue
+            schema = {**content["schema"], "components": DOCUMENT["components"]}
+            jsonschema_rs.validate(schema, content["example"])
+            name = content["schema"]["$ref"].rpartition("/")[2]
+            known = DOCUMENT["components"]["schemas"][name]["properties"]
+            assert set(content["example"]) <= set(known), f"{method} {path}"
 
 
 def test_each_error_has_the_one_shape_and_an_example_of_it() -> None:
