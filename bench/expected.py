@@ -15,9 +15,9 @@ from bench.peers.core import Folding, events_of
 from bench.webhooks import recent_start, webhooks
 from schemas.topics import EVENTS, WEBHOOKS
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.agents.working_set import WorkingSet
 from streams.log_positions import log_ends
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 

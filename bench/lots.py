@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from bench.harness import Sample
 from bench.processes import processor_seconds
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.log_positions import log_ends
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 _LOOK_SECONDS = 0.1

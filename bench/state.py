@@ -29,8 +29,9 @@ from schemas.accounts import AccountRecord, account_key
 from schemas.base import rfc3339
 from schemas.topics import ACCOUNTS, EVENTS, WEBHOOKS, Topic, WebhookHeader
 from streams import kafka
-from streams.agents.outbox import Outbox, partition_of
+from streams.agents.outbox import Outbox
 from streams.log_positions import CONVERSATIONS_GROUP, STATE_CHANGELOG, committed, log_ends
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 PARTITIONS = 8

@@ -11,12 +11,12 @@ from schemas.commands import BackfillHistory
 from schemas.events import HistoryBackfilled, parse_event
 from schemas.topics import EVENTS, FAILURES, FailureHeader
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.commanding import reader_from_here, write
 from streams.conversation.accounts import is_linked, links_of
 from streams.conversation.history import request_id_of
 from streams.conversation.state import AccountKey
 from streams.inspecting import profile_state
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 

@@ -10,9 +10,9 @@ from schemas.commands import AnyCommand, SendMessage
 from schemas.events import Event
 from schemas.topics import COMMANDS
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.log_positions import ends_now
 from streams.outcomes import Outcomes
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 _ENDS = ("dm.message.sent.v1", "dm.send.rejected.v1", "dm.send.failed.v1")

@@ -11,11 +11,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.events import Event, parse_event
 from schemas.topics import EVENTS
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.agents.working_set import table_key
 from streams.conversation import codec
 from streams.conversation.state import ConversationState, ProfileState
 from streams.log_positions import STATE_CHANGELOG, ends_now
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 _TAIL = 20_000

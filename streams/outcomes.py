@@ -18,9 +18,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.events import Event, parse_event
 from schemas.topics import EVENTS
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.conversation.keys import COMMANDS_SOURCE
 from streams.log_positions import ends_now
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 _log = structlog.get_logger()

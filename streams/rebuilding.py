@@ -22,11 +22,12 @@ from schemas.topics import EVENTS
 from sinks import clickhouse, incarnations
 from streams import kafka
 from streams.agents.forgetting import is_over
-from streams.agents.outbox import Outbox, partition_of
+from streams.agents.outbox import Outbox
 from streams.agents.working_set import WorkingSet
 from streams.conversation.evolve import evolve
 from streams.conversation.instants import to_ms
 from streams.log_positions import CONVERSATIONS_GROUP, STATE_CHANGELOG, committed, ends_now
+from streams.partitions import partition_of
 from streams.settings import Settings
 from streams.state_differences import differing, parts_of
 

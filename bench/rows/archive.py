@@ -33,7 +33,7 @@ from sinks.migrate import analytics_database, apply
 from sinks.rows import EVENT_LOG, LogRecord, event_columns
 from sinks.rows import EVENTS as EVENTS_TABLE
 from streams import kafka
-from streams.agents.outbox import partition_of
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 PARTITIONS = 8

@@ -19,7 +19,6 @@ from schemas.failures import Failure
 from schemas.topics import ACCOUNTS
 from streams.agents.counting import count_decided
 from streams.agents.failing import places
-from streams.agents.outbox import partition_of
 from streams.agents.partition import ConversationPartition
 from streams.agents.working_set import WorkingSet
 from streams.conversation.administration import InvalidCommand
@@ -28,6 +27,7 @@ from streams.conversation.history import asked_for
 from streams.conversation.keys import addressed
 from streams.conversation.sending import accepted_again
 from streams.conversation.state import State
+from streams.partitions import partition_of
 
 
 @dataclass(frozen=True, slots=True)

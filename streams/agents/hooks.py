@@ -22,10 +22,10 @@ from streams.agents.hook_cursors import HookCursors
 from streams.agents.hook_lane import Cursor, Lane, Schedule, milliseconds
 from streams.agents.hook_outcomes import HookOutcomes
 from streams.agents.hook_partition import HookPartition, Read
-from streams.agents.outbox import partition_of
 from streams.hooks.directory import signing_secrets
 from streams.hooks.posting import Reply
 from streams.hooks.signing import headers
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 _log = structlog.get_logger()

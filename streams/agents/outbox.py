@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from streams.monitoring.troubles import trouble
-from streams.partitions import partition_of as partition_of  # noqa: PLC0414 - also had from here
+from streams.partitions import partition_of
 
 log = structlog.get_logger()
 

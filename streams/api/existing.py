@@ -16,11 +16,11 @@ async def may_exist(resources: Resources, profileid: str) -> bool:
     if found.get(profileid, -_KEPT_SECONDS) > now - _KEPT_SECONDS:
         return True
     try:
-        exists = (await states.profile(resources.asking, profileid, resources.now())).exists
+        exists = bool(await states.profiles(resources.asking, [profileid]))
         if not exists:
             if not await resources.caught_up(profileid):
                 return True
-            exists = (await states.profile(resources.asking, profileid, resources.now())).exists
+            exists = bool(await states.profiles(resources.asking, [profileid]))
     except ArchiveAway:
         return True
     if exists:

@@ -23,7 +23,6 @@ from schemas.events import MessagingDeactivated, parse_event
 from schemas.topics import EVENTS, EventHeader
 from sinks.reading.asking import ArchiveAway
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.api import states
 from streams.api.access import Caller, Reader
 from streams.api.documents import Responses, errors
@@ -31,6 +30,7 @@ from streams.api.errors import Problem
 from streams.api.live_erasures import ErasedMeanwhile
 from streams.conversation.deletion import DELETED
 from streams.gateway.answers import SECURITY_HEADERS
+from streams.partitions import partition_of
 
 router = APIRouter(tags=["live"])
 

@@ -137,11 +137,9 @@ async def _refuse_taken(caller: Caller, profile: str, reference: str) -> None:
     """Raises Problem where Ayrshare's webhooks of this refId go to another profile: it would lose
     them to the new one."""
     resources = caller.resources
-    owners = {resources.claims.owner_of("ayrshare", reference), reference} - {None, profile}
-    for owner in owners:
-        assert owner is not None
-        if (await states.profile(resources.asking, owner, resources.now())).exists:
-            raise Problem("reference_in_use")
+    owners = {resources.claims.owner_of("ayrshare", reference) or reference, reference} - {profile}
+    if await states.profiles(resources.asking, sorted(owners)):
+        raise Problem("reference_in_use")
 
 
 async def _create(

@@ -15,7 +15,6 @@ from schemas.hooks import HookRecord
 from schemas.topics import EVENTS
 from sinks.reading import events as archived
 from sinks.reading.asking import Asking
-from streams.agents.outbox import partition_of
 from streams.api import waiting
 from streams.api.access import Admin
 from streams.api.documents import errors
@@ -24,6 +23,7 @@ from streams.api.hook_changes import HookChange, known, of_caller
 from streams.api.shapes import ApiModel, Success
 from streams.hooks.directory import of_profile, replay_of
 from streams.hooks.payloads import KINDS
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 router = APIRouter(tags=["webhooks"])

@@ -36,9 +36,12 @@ def _of_conversation(change: conversations.Change) -> Callable[[State, Any], Sta
         at = to_ms(event.time)
         after = change(before, event, at)
         command = command_of(event)
-        if command is not None and outcomes.is_of_a_former_life(state.outcome, at):
+        if command is None:
+            return _changed(state, state.profile, after, state.outcome)
+        if outcomes.is_of_a_former_life(state.outcome, at):
             after = sends.as_it_was(after, before, command)
-        return _changed(state, state.profile, after, _outcome(state, event, at))
+        outcome = outcomes.with_event(state.outcome, event, at)
+        return _changed(state, state.profile, after, outcome)
 
     return apply
 

@@ -10,10 +10,10 @@ from aiokafka import TopicPartition
 from schemas.hooks import HookRecord
 from schemas.topics import EVENTS, HOOKS
 from streams import kafka
-from streams.agents.outbox import partition_of
 from streams.hooks.copied_cursors import read_cursors
 from streams.local.hook_places import HookPlaces
 from streams.log_positions import log_ends
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 

@@ -17,11 +17,11 @@ from schemas.outbound import DelayedSend
 from schemas.topics import EVENTS, OUTBOUND_DELAYED, outbound_topic
 from streams.agents import send_events
 from streams.agents.journal import CHANGELOG, Note
-from streams.agents.outbox import partition_of
 from streams.agents.outgoing import Outgoing
 from streams.erasures import Erasures
 from streams.local.journal_notes import JournalNotes
 from streams.local.open_sends import OpenSend, OpenSends
+from streams.partitions import partition_of
 from streams.providers.retry import Unknown
 from streams.settings import Settings
 

@@ -1,14 +1,11 @@
 """What a worker asks the broker before it does anything: is this the log that its settings mean?"""
 
-import structlog
-
 from schemas.topics import TOPICS
 from streams import kafka
 from streams.log_positions import STATE_CHANGELOG, partition_counts
 from streams.partitions import added, refuse_if_keys_would_move
 from streams.settings import Settings
-
-_log = structlog.get_logger()
+from streams.workers.assigning import tell_added
 
 
 async def agreed(settings: Settings) -> Settings:
@@ -19,8 +16,5 @@ async def agreed(settings: Settings) -> Settings:
     topics = frozenset(topic.name for topic in TOPICS)
     refuse_if_keys_would_move(counts, topics, STATE_CHANGELOG, settings.partitions)
     for topic, count in added(counts, topics, settings.partitions).items():
-        _log.error(
-            "partitions_added", topic=topic, has=count, used=settings.partitions,
-            sentence="nobody reads the added ones: see `dmstream doctor`",
-        )  # fmt: skip
+        tell_added(topic, count, settings.partitions)
     return settings

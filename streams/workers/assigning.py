@@ -8,6 +8,14 @@ from faust.assignor.partition_assignor import PartitionAssignor
 _log = structlog.get_logger()
 
 
+def tell_added(topic: str, has: int, used: int) -> None:
+    """In the worker's log, wherever it is met: at its start and at each rebalance."""
+    _log.error(
+        "partitions_added", topic=topic, has=has, used=used,
+        sentence="nobody reads the added ones: see `dmstream doctor`",
+    )  # fmt: skip
+
+
 def assignor(partitions: int) -> type[PartitionAssignor]:
     """Faust gives topics with the same number of partitions alike: one worker gets number 3 of
     events, commands and state. Once one of them has a partition more, it is shared out by itself,
@@ -38,8 +46,5 @@ class _Counted:
         found: set[int] | None = self._cluster.partitions_for_topic(topic)
         if found is None or len(found) <= self._partitions:
             return found
-        _log.error(
-            "partitions_added", topic=topic, has=len(found), used=self._partitions,
-            sentence="nobody reads the added ones: see `dmstream doctor`",
-        )  # fmt: skip
+        tell_added(topic, len(found), self._partitions)
         return {number for number in found if number < self._partitions}

@@ -9,9 +9,10 @@ import pytest
 
 from schemas.topics import Topic
 from streams import kafka
-from streams.agents.outbox import Outbox, partition_of
+from streams.agents.outbox import Outbox
 from streams.local import processes
 from streams.local.broker import start_broker
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]

@@ -14,11 +14,12 @@ from schemas.base import to_milliseconds
 from schemas.ids import event_id, profile_event_id
 from streams.agents.conversations import LeaseOverError, StateKeeper
 from streams.agents.deciding import Deciding
-from streams.agents.outbox import Outbox, partition_of
+from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
 from streams.agents.state_table import StateTable
 from streams.agents.working_set import WorkingSet
 from streams.conversation.rules import Rules
+from streams.partitions import partition_of
 from streams.settings import Settings
 
 PROFILE, PAGE, PERSON = "shop", "page", "person"
