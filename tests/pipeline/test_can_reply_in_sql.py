@@ -16,6 +16,7 @@ from sinks import facts
 from sinks.archive import Archive, LogRecord
 from streams.agents.working_set import WorkingSet
 from streams.conversation.can_reply import check
+from streams.conversation.deletion import DELETED
 from streams.conversation.evolve import evolve
 from streams.conversation.instants import from_ms, to_ms
 from streams.conversation.keys import parse_address
@@ -54,6 +55,11 @@ class Linked(History):
                 self.events.append(self.link(platform, "page", at=max(self.instants)))
         self.events += [self.switch() for _ in range(self.chance.choice((0, 0, 0, 1, 3)))]
         self.events += [self.link() for _ in range(self.chance.choice((0, 0, 1, 4)))]
+        if self.chance.random() < 0.3:
+            self.events += [self.deletion(), self.registration()]
+            self.events += [self.switch(on=True, at=max(self.instants)), self.registration()][
+                : self.chance.choice((0, 1, 2))
+            ]
         if self.chance.random() < 0.4:
             self.events.append(self.unavailable(max(self.instants)))
         self.events += self.chance.choices(self.events, k=3)
@@ -76,6 +82,14 @@ class Linked(History):
         kind = events.MessagingActivated if on else events.MessagingDeactivated
         envelope = self._of_profile(at, kind.__name__) | {"platform": None}
         return kind(data=data.MessagingSwitched(), **envelope)
+
+    def deletion(self) -> Envelope:
+        envelope = self._of_profile(None, "deletion") | {"platform": None}
+        return events.MessagingDeactivated(data=data.MessagingSwitched(reason=DELETED), **envelope)
+
+    def registration(self) -> Envelope:
+        envelope = self._of_profile(None, "registration") | {"platform": None}
+        return events.ProfileRegistered(data=data.ProfileRegistered(), **envelope)
 
     def link(
         self, platform: str | None = None, account: str | None = None, at: datetime | None = None

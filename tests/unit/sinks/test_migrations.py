@@ -32,6 +32,7 @@ def test_every_statement_can_be_run_twice() -> None:
                 r"|EXCHANGE TABLES |SELECT sleepEachRow"
                 r"|DROP (VIEW|TABLE) IF EXISTS "
                 r"|ALTER TABLE \S+\s+(MODIFY SETTING|ADD (PROJECTION|INDEX|COLUMN) IF NOT EXISTS)"
+                r"|ALTER TABLE \S+\s+MODIFY QUERY"
                 r"|ALTER TABLE \S+ +MATERIALIZE PROJECTION",
                 statement,
             )
