@@ -1,22 +1,31 @@
 """Takes together what is there together: batches of several partitions share their requests."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
-# Of fetched batches, each up to 2,000 records: as many as a worker has partitions of its topics, in
-# the common case, and far less work than a session's time allows.
-LIMIT = 32
+# What a worker takes on at once it must have done within its session, else another worker may own
+# the partitions, and it begins anew (conversations.LeaseOverError). These are a third of a second;
+# on a machine that is twenty times too busy, still less than a session. A whole backlog at once
+# would be begun anew for ever.
+MOST_RECORDS = 4_000
 # Of the loop, in which Faust's stream hands over what is in its queue.
 _TURNS = 8
 _END: Any = object()
 
 
+def _records_of(batch: Any) -> int:
+    return len(batch.value)
+
+
 async def gathered(
-    source: AsyncIterator[Any], limit: int = LIMIT
+    source: AsyncIterator[Any],
+    most: int = MOST_RECORDS,
+    size: Callable[[Any], int] = _records_of,
 ) -> AsyncGenerator[list[Any], None]:
-    """Lists of one to `limit` items of `source`, in its order: the next one, and with it all that
-    can be had without waiting. Ends as `source` does, and raises what it raises.
+    """Lists of items of `source`, in its order: the next one, and with it all that can be had
+    without waiting, until together they hold `most` records (the last one may go beyond). Ends as
+    `source` does, and raises what it raises.
 
     At low rates a partition's batch holds one record. Working on such batches one after another,
     each with its own requests to the broker, is what bounds a worker then.
@@ -24,10 +33,11 @@ async def gathered(
     coming = asyncio.create_task(_next(source))
     try:
         while (item := await coming) is not _END:
-            found = [item]
+            found, held = [item], size(item)
             coming = asyncio.create_task(_next(source))
-            while len(found) < limit and await _is_there(coming):
+            while held < most and await _is_there(coming):
                 found.append(coming.result())
+                held += size(found[-1])
                 coming = asyncio.create_task(_next(source))
             yield found
     finally:

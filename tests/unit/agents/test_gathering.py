@@ -1,11 +1,13 @@
 """What is there together is worked on together."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from streams.agents.gathering import gathered
+from streams.agents import gathering
 
 pytestmark = pytest.mark.anyio
 
@@ -15,15 +17,20 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def of_queue(queue: "asyncio.Queue[int | Exception | None]") -> AsyncIterator[int]:
+async def of_queue(queue: "asyncio.Queue[Any]") -> AsyncIterator[Any]:
     while (item := await queue.get()) is not None:
         if isinstance(item, Exception):
             raise item
         yield item
 
 
-def queue_of(*items: int | Exception | None) -> "asyncio.Queue[int | Exception | None]":
-    queue: asyncio.Queue[int | Exception | None] = asyncio.Queue()
+def gathered(source: AsyncIterator[int], most: int = 100) -> AsyncGenerator[list[int], None]:
+    """Items of one record each."""
+    return gathering.gathered(source, most, lambda _: 1)
+
+
+def queue_of(*items: Any) -> "asyncio.Queue[Any]":
+    queue: asyncio.Queue[Any] = asyncio.Queue()
     for item in items:
         queue.put_nowait(item)
     return queue
@@ -35,8 +42,15 @@ async def test_all_that_is_there_comes_as_one_list_in_its_order() -> None:
 
 
 async def test_a_list_is_bounded() -> None:
-    lists = gathered(of_queue(queue_of(1, 2, 3, 4, 5, None)), limit=2)
+    lists = gathered(of_queue(queue_of(1, 2, 3, 4, 5, None)), most=2)
     assert [found async for found in lists] == [[1, 2], [3, 4], [5]]
+
+
+async def test_a_backlog_is_taken_on_in_parts_that_a_session_has_time_for() -> None:
+    """All of it at once took longer than the session, and the worker began anew, for ever."""
+    batches = [SimpleNamespace(value=[None] * 2_000) for _ in range(5)]
+    lists = gathering.gathered(of_queue(queue_of(*batches, None)))
+    assert [len(found) async for found in lists] == [2, 2, 1]
 
 
 async def test_what_comes_meanwhile_is_the_next_list_and_nothing_is_waited_for() -> None:
