@@ -9,7 +9,7 @@ duplicates are harmless since the id of an event is a function of what happened.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -55,9 +55,11 @@ class KafkaPublisher:
         self._closing: set[asyncio.Task[None]] = set()
         self._complaints = Complaints(_log, every=_REMIND_SECONDS)
 
-    def publish(self, key: bytes, value: bytes, headers: Headers) -> Awaitable[None]:
+    def publish(self, key: bytes, value: bytes, headers: Headers) -> asyncio.Future[None]:
         if self._writer is None:
-            raise self._why_not()
+            refused = asyncio.get_running_loop().create_future()
+            refused.set_exception(self._why_not())
+            return refused
         return self._writer.add(key, value, headers)
 
     async def check(self) -> None:
