@@ -71,7 +71,7 @@ class DirectHttp(BoundedHttp):
 
     def _answer(self, cycle: RequestResponseCycle, answer: Answer) -> None:
         """As uvicorn's cycle would, in one piece."""
-        if cycle.disconnected:
+        if cycle.disconnected or self.transport.is_closing():
             return
         parts = [STATUS_LINE[answer.status]]
         parts += [b"%b: %b\r\n" % field for field in cycle.default_headers]
