@@ -111,7 +111,7 @@ class _LastDefence:
         except Exception as error:
             if scope["type"] != "http":
                 raise
-            log_unexpected(scope, error)
+            log_unexpected(scope["path"], error)
             answer = _answer(Request(scope), Problem("internal_error"))
             with contextlib.suppress(Exception):  # part of an answer has left: the server ends it
                 await answer(scope, receive, send)

@@ -19,6 +19,8 @@ class Answer:
 
     start: Message
     body: Message
+    fields: bytes
+    """The headers as they are written, each with its line's end."""
 
     @property
     def status(self) -> int:
@@ -37,20 +39,18 @@ def answer(
         **(headers or {}),
     }
     encoded = [(name.encode(), value.encode()) for name, value in fields.items()]
-    return Answer(
-        start={"type": "http.response.start", "status": status, "headers": encoded},
-        body={"type": "http.response.body", "body": payload},
-    )
+    return _made(status, encoded, payload)
 
 
 def empty(status: int) -> Answer:
+    return _made(status, [(b"content-length", b"0")], b"")
+
+
+def _made(status: int, fields: list[tuple[bytes, bytes]], payload: bytes) -> Answer:
     return Answer(
-        start={
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(b"content-length", b"0")],
-        },
-        body={"type": "http.response.body", "body": b""},
+        start={"type": "http.response.start", "status": status, "headers": fields},
+        body={"type": "http.response.body", "body": payload},
+        fields=b"".join(b"%b: %b\r\n" % field for field in fields),
     )
 
 

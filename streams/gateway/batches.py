@@ -2,7 +2,8 @@
 
 aiokafka's `send` costs each record a coroutine chain, a partition lookup, a murmur2 hash in pure
 Python and a future of its own. Here a record is appended to its partition's batch and its request
-waits; a batch leaves after a short linger, or when the one before it has been acknowledged.
+waits; a batch leaves after a short linger, and some time after those that left before it: what a
+departure costs does not depend on how many travel.
 """
 
 import asyncio
@@ -62,7 +63,8 @@ class BatchWriter:
     """Writes to one topic through one started producer, until `close`.
 
     At most one batch per partition is with aiokafka, the others wait here, where they can still
-    be dropped. `on_silence` is called when the broker has acknowledged nothing for a whole
+    be dropped. A record waits `linger` seconds for company, departures are `pace` seconds apart at
+    least. `on_silence` is called when the broker has acknowledged nothing for a whole
     `timeout` (seconds) after a batch was handed over, and when the producer itself has failed.
     """
 
@@ -73,12 +75,14 @@ class BatchWriter:
         partitions: Sequence[int],
         *,
         linger: float,
+        pace: float,
         timeout: float,
         on_silence: Callable[[], None],
     ) -> None:
         self._producer = producer
         self._topic = topic
         self._linger = linger
+        self._pace = pace
         self._timeout = timeout
         self._on_silence = on_silence
         self._loop = asyncio.get_running_loop()
@@ -87,6 +91,7 @@ class BatchWriter:
         self._tasks: set[asyncio.Task[None]] = set()
         self._flushing: asyncio.Handle | None = None
         self._last_acknowledged = 0.0
+        self._flushed_at = 0.0
         ordered, partitioner = sorted(partitions), DefaultPartitioner()
 
         # The partitioner of Kafka's own clients, so that one key has one partition whoever writes.
@@ -112,8 +117,8 @@ class BatchWriter:
 
     async def drain(self) -> None:
         """Returns when everything added has been settled."""
-        self._flush()
-        while self._tasks:
+        while self._tasks or any(self._lanes.values()):
+            self._flush()
             await asyncio.wait(self._tasks)
 
     def close(self, why: Callable[[], NotKeptError]) -> None:
@@ -134,11 +139,16 @@ class BatchWriter:
         batch.deadline = self._loop.call_later(self._timeout, self._expire, batch)
         self._lanes[partition].append(batch)
         if self._flushing is None:
-            self._flushing = self._loop.call_later(self._linger, self._flush)
+            self._flush_after(self._linger)
         return batch
+
+    def _flush_after(self, seconds: float) -> None:
+        paced = self._flushed_at + self._pace - self._loop.time()
+        self._flushing = self._loop.call_later(max(seconds, paced), self._flush)
 
     def _flush(self) -> None:
         self._flushing = None
+        self._flushed_at = self._loop.time()
         for partition, lane in self._lanes.items():
             if lane and partition not in self._under_way:
                 batch = self._under_way[partition] = lane.popleft()
@@ -168,7 +178,7 @@ class BatchWriter:
         finally:
             del self._under_way[batch.partition]
             if self._lanes[batch.partition] and self._flushing is None:
-                self._flushing = self._loop.call_soon(self._flush)
+                self._flush_after(0)
 
     def _expire(self, batch: _Batch) -> None:
         batch.deadline = None

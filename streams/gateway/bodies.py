@@ -32,6 +32,9 @@ class InFlight:
             raise TooMuchInFlightError
         self.held += count
 
+    def give_back(self, count: int) -> None:
+        self.held -= count
+
 
 class Hold:
     """What one request takes of it, given back when the request ends, however it ends."""
@@ -50,7 +53,7 @@ class Hold:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._in_flight.held -= self.count
+        self._in_flight.give_back(self.count)
 
 
 async def read_body(receive: Receive, limit: int, hold: Hold) -> bytes:

@@ -18,6 +18,7 @@ from streams.gateway import answers
 _log = structlog.get_logger()
 
 _INTERNAL = ("internal_error", "the gateway failed; its log says where")
+INTERNAL = answers.error(500, *_INTERNAL)
 
 
 def error_response(
@@ -47,13 +48,13 @@ async def _unexpected_error(_: Request, __: Exception) -> Response:
     return error_response(500, *_INTERNAL)
 
 
-def log_unexpected(scope: Scope, error: Exception) -> None:
+def log_unexpected(path: str, error: BaseException) -> None:
     """By class and place: its own text, and the values in its frames, may hold what a correspondent
     wrote."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     _log.error(
         "request failed",
-        path=scope["path"],
+        path=path,
         error=type(error).__name__,
         place=f"{place.filename}:{place.lineno}",
     )
@@ -61,6 +62,6 @@ def log_unexpected(scope: Scope, error: Exception) -> None:
 
 async def answer_unexpected(scope: Scope, send: Send, error: Exception) -> None:
     """A bug in one request is answered 500 and logged."""
-    log_unexpected(scope, error)
+    log_unexpected(scope["path"], error)
     with contextlib.suppress(Exception):  # part of an answer has left: the server ends it
-        await answers.give(send, answers.error(500, *_INTERNAL))
+        await answers.give(send, INTERNAL)

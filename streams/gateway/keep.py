@@ -25,8 +25,8 @@ class Publisher(Protocol):
     """Keeps records on one topic."""
 
     def publish(self, key: bytes, value: bytes, headers: Headers) -> Awaitable[None]:
-        """Done once all in-sync replicas have it. Raises NotKeptError, at once or when awaited,
-        within the publish timeout at the latest.
+        """Done once all in-sync replicas have it. Raises NotKeptError when awaited, within the
+        publish timeout at the latest.
         """
 
     async def check(self) -> None:

@@ -9,7 +9,7 @@ duplicates are harmless since the id of an event is a function of what happened.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -29,8 +29,12 @@ from streams.gateway.keep import (
 from streams.settings import Settings
 
 LINGER_SECONDS = 0.002
-"""How long a record waits for company. Measured with 64 and 256 senders: 10 ms is slower by the
-clock; 0, 2 and 5 ms could not be told apart on a noisy machine."""
+"""How long the first record after a pause waits for company."""
+PACE_SECONDS = 0.006
+"""How far apart batches leave while there is traffic. A departure costs 0.4 ms of processor time,
+45 us more for each partition, 8 us for each record. With 64 senders 58 records leave together where
+it were 15 without: 106 us a request in place of 149, and more of them by the clock (measured beside
+other work; 4 ms brings half of that, 8 ms no more)."""
 BATCH_BYTES = 512 * 1024
 """Of one partition. Well below the broker's `max.message.bytes`, which bounds a whole batch."""
 
@@ -55,9 +59,11 @@ class KafkaPublisher:
         self._closing: set[asyncio.Task[None]] = set()
         self._complaints = Complaints(_log, every=_REMIND_SECONDS)
 
-    def publish(self, key: bytes, value: bytes, headers: Headers) -> Awaitable[None]:
+    def publish(self, key: bytes, value: bytes, headers: Headers) -> asyncio.Future[None]:
         if self._writer is None:
-            raise self._why_not()
+            refused = asyncio.get_running_loop().create_future()
+            refused.set_exception(self._why_not())
+            return refused
         return self._writer.add(key, value, headers)
 
     async def check(self) -> None:
@@ -142,6 +148,7 @@ class KafkaPublisher:
             self._topic,
             partitions,
             linger=LINGER_SECONDS,
+            pace=PACE_SECONDS,
             timeout=self._settings.publish_timeout_seconds,
             on_silence=self._silent.set,
         )

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 from schemas.webhooks import account_reference
 from streams import kafka
 from streams.gateway.app import Beside, create_app
+from streams.gateway.direct import direct_http
 from streams.gateway.draining import Draining
 from streams.gateway.monitor import watched
-from streams.gateway.protocol import bounded_http
 from streams.gateway.publisher import KafkaPublisher
 from streams.gateway.webhooks import Reference
 from streams.monitoring import logs, traces
@@ -67,7 +67,7 @@ def serve(
         uvicorn.Config(
             app,
             loop="uvloop",
-            http=bounded_http(settings.request_timeout_seconds),
+            http=direct_http(settings.request_timeout_seconds, app.deliveries_at),
             ws="none",
             lifespan="on",
             log_config=None,

@@ -7,8 +7,9 @@ that (places in the month, decisions on commands) has no webhook of its own and 
 Off, a call here costs a comparison. OpenTelemetry is imported only where it is on.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -33,7 +34,15 @@ class TracesNotInstalledError(RuntimeError):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    headers: Headers
+    """They continue the trace; empty where traces are off."""
+    end: Callable[[], None]
+
+
 _tracer: "Tracer | None" = None
+_NOT_BEGUN = Begun([], lambda: None)
 _OFF: AbstractContextManager[Headers] = nullcontext([])
 
 
@@ -64,10 +73,14 @@ def turn_off() -> None:
     _tracer = None
 
 
-def beginning(name: str, **attributes: str) -> AbstractContextManager[Headers]:
-    """A span that begins a trace. Gives the headers that continue it; empty where traces are
-    off."""
-    return _OFF if _tracer is None else _span(_tracer, name, None, attributes)
+def begun(name: str, **attributes: str) -> Begun:
+    """A span that begins a trace and lasts until its `end` is called."""
+    if _tracer is None:
+        return _NOT_BEGUN
+    from opentelemetry.trace.propagation import set_span_in_context  # noqa: PLC0415
+
+    span = _tracer.start_span(name, attributes=attributes)
+    return Begun(_headers_of(set_span_in_context(span)), span.end)
 
 
 def following(record: Record, name: str, **attributes: str) -> AbstractContextManager[Headers]:
@@ -94,7 +107,7 @@ def inserted(records: Iterable[Record], began: int, ended: int, *, topic: str) -
 
 @contextmanager
 def _span(
-    tracer: "Tracer", name: str, context: "Context | None", attributes: dict[str, str]
+    tracer: "Tracer", name: str, context: "Context", attributes: dict[str, str]
 ) -> Generator[Headers]:
     from opentelemetry.trace.propagation import set_span_in_context  # noqa: PLC0415
 
@@ -106,9 +119,13 @@ def _span(
         record_exception=False,
         set_status_on_exception=False,
     ) as span:
-        carrier: dict[str, str] = {}
-        _propagator().inject(carrier, set_span_in_context(span))
-        yield [(name, value.encode()) for name, value in carrier.items()]
+        yield _headers_of(set_span_in_context(span))
+
+
+def _headers_of(context: "Context") -> Headers:
+    carrier: dict[str, str] = {}
+    _propagator().inject(carrier, context)
+    return [(name, value.encode()) for name, value in carrier.items()]
 
 
 def _context_of(record: Record) -> "Context | None":

@@ -10,8 +10,10 @@ import orjson
 from pydantic import SecretStr
 
 from schemas.base import Provider
-from streams.gateway.app import create_app
+from streams.gateway.app import Gateway, create_app
+from streams.gateway.draining import Draining
 from streams.gateway.keep import Headers, NotKeptError
+from streams.gateway.webhooks import Reference
 from streams.settings import Settings
 
 NOW = datetime(2026, 11, 22, 14, 33, 7, 120_000, tzinfo=UTC)
@@ -80,9 +82,19 @@ def settings_for_tests(**changes: Any) -> Settings:
     return Settings(_env_file=None, **(values | changes))
 
 
-def gateway(publisher: RecordingPublisher, **settings: Any) -> Any:
+def gateway(
+    publisher: RecordingPublisher,
+    *,
+    reference: Reference = first_account,
+    draining: Draining | None = None,
+    **settings: Any,
+) -> Gateway:
     return create_app(
-        settings_for_tests(**settings), publisher, reference=first_account, now=lambda: NOW
+        settings_for_tests(**settings),
+        publisher,
+        reference=reference,
+        now=lambda: NOW,
+        draining=draining,
     )
 
 

@@ -49,7 +49,11 @@ class Bench:
 
 
 def on_the_bench(
-    scenario: Callable[[Bench], Awaitable[None]], *, timeout: float = 5.0, **producer: object
+    scenario: Callable[[Bench], Awaitable[None]],
+    *,
+    timeout: float = 5.0,
+    pace: float = 0.0,
+    **producer: object,
 ) -> None:
     async def run() -> None:
         made = Producer(**producer)  # type: ignore[arg-type]
@@ -59,6 +63,7 @@ def on_the_bench(
             "t",
             [0, 1, 2, 3],
             linger=0.001,
+            pace=pace,
             timeout=timeout,
             on_silence=lambda: silences.append(None),
         )
@@ -114,6 +119,20 @@ def test_a_partition_has_one_batch_with_the_broker_and_the_next_waits_for_it() -
         await second
 
     on_the_bench(scenario)
+
+
+def test_departures_keep_their_distance_and_those_who_wait_leave_together() -> None:
+    async def scenario(bench: Bench) -> None:
+        one, other = keys_of_two_partitions()
+        await asyncio.gather(*bench.add(one))
+        waiting = bench.add(one, other)
+        await asyncio.sleep(0.02)
+        assert len(bench.producer.sent) == 1
+        more = bench.add(one)
+        await asyncio.gather(*waiting, *more)
+        assert [records for _, records, _ in bench.producer.sent] == [1, 2, 1]
+
+    on_the_bench(scenario, answers_at_once=True, pace=0.2)
 
 
 def test_no_request_waits_longer_than_the_timeout_and_silence_is_reported() -> None:
@@ -203,6 +222,7 @@ def test_closing_tells_everyone_and_draining_waits_for_everyone() -> None:
 
     on_the_bench(closing)
     on_the_bench(draining, answers_at_once=True, batch_bytes=200)
+    on_the_bench(draining, answers_at_once=True, batch_bytes=200, pace=60.0)
 
 
 def test_a_closed_writer_reports_no_silence_though_its_batches_fail_later() -> None:
