@@ -2,15 +2,24 @@
 
 import asyncio
 import logging
+import os
 import signal
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
 import faust
+import structlog
 import uvloop
 
 Setup = Callable[[AsyncExitStack], Awaitable[faust.App]]
+
+STOP_SECONDS = 20.0
+"""Agents and consumers are given some 5 s each to finish what they have in their hands."""
+
+_log = structlog.get_logger()
 
 _STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 
@@ -35,7 +44,7 @@ def run(setup: Setup) -> None:
     # clients closed ended a process that was told to stop with an error).
     app.on_shutdown = stack.aclose  # type: ignore[method-assign]
 
-    worker = faust.Worker(
+    worker = _Worker(
         app,
         loop=loop,
         loglevel=logging.WARNING,
@@ -47,6 +56,24 @@ def run(setup: Setup) -> None:
     # It would write terminal codes at the head of each log: it looks for a terminal only later.
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+class _Worker(faust.Worker):
+    """Ends, whatever Faust's shutdown waits for. After a crash it was seen to wait for ever, with
+    no thread left but this one: nobody starts a process again that has not ended."""
+
+    def on_worker_shutdown(self) -> None:
+        super().on_worker_shutdown()
+        threading.Thread(target=_end_after, args=(STOP_SECONDS,), daemon=True).start()
+
+
+def _end_after(seconds: float) -> None:
+    time.sleep(seconds)
+    _log.error(
+        "shutdown_given_up", seconds=seconds,
+        sentence="what was not acknowledged is read again by whoever owns the partitions next",
+    )  # fmt: skip
+    os._exit(1)
 
 
 def finish_first(app: faust.App, stop: Callable[[], Awaitable[None]]) -> None:
