@@ -6,7 +6,7 @@ lifted by upcasters, one a version step, next to the reader that they lift for.
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from struct import pack, unpack
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
@@ -100,7 +100,10 @@ def profile_to_bytes(state: ProfileState) -> bytes:
         "a": [[*key, *_links_parts(links)] for key, links in sorted(state.accounts.items())]
         or None,
         "m": [[_number(month), *tally] for month, tally in sorted(state.months.items())] or None,
-        "h": [[_number(month), _packed(held)] for month, held in sorted(state.holders.items())]
+        "h": [
+            [_number(month), b64encode(held).decode()]
+            for month, held in sorted(state.holders.items())
+        ]
         or None,
     }
     return _written(parts)
@@ -125,7 +128,7 @@ def profile_from_bytes(value: bytes) -> ProfileState:
             for provider, platform, account_id, linked, unlinked, *more in parts.get("a", ())
         },
         months={_month(number): MonthTally(*tally) for number, *tally in parts.get("m", ())},
-        holders={_month(number): _unpacked(held) for number, held in parts.get("h", ())},
+        holders={_month(number): b64decode(held) for number, held in parts.get("h", ())},
     )
 
 
@@ -200,28 +203,13 @@ def _stamp(value: list[Any] | None) -> Stamp | None:
     return cast("Stamp | None", _tuple(value))
 
 
+@lru_cache(maxsize=1024)
 def _number(month: str) -> int:
     """Months since the year 0: five digits where the name has nine characters."""
     return int(month[:4]) * 12 + int(month[5:]) - 1
 
 
+@lru_cache(maxsize=1024)
 def _month(number: int) -> str:
     year, month = divmod(number, 12)
     return f"{year:04}-{month + 1:02}"
-
-
-def _packed(held: Mapping[int, int]) -> str:
-    """Four bytes a rank from rank 1 on, 0 where nobody holds it."""
-    highest = max(held, default=0)
-    holders = [held.get(rank, 0) for rank in range(1, highest + 1)]
-    return b64encode(pack(f">{highest}I", *holders)).decode()
-
-
-def _unpacked(text: str) -> Mapping[int, int]:
-    """All at once: it is most of what reading a profile costs, and with many profiles each event
-    reads one."""
-    raw = b64decode(text)
-    holders = unpack(f">{len(raw) // 4}I", raw)
-    if 0 not in holders:
-        return dict(enumerate(holders, start=1))
-    return {rank: holder for rank, holder in enumerate(holders, start=1) if holder}
