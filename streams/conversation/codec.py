@@ -7,7 +7,7 @@ lifted by upcasters, one a version step, next to the reader that they lift for.
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 import orjson
 
@@ -19,9 +19,6 @@ from streams.conversation.state import (
     OpenSend,
     OutcomeEvent,
     ProfileState,
-    Register,
-    Stamp,
-    ThreadMark,
 )
 
 VERSION = 1
@@ -74,16 +71,16 @@ def conversation_from_bytes(value: bytes, conversation_id: str) -> ConversationS
         last_button_press_at=parts.get("b"),
         started="s" in parts,
         months={_month(number): tuple(ranks) for number, *ranks in parts.get("m", ())},
-        thread=cast("ThreadMark | None", _tuple(parts.get("t"))),
-        archived=cast("tuple[int, str, bool] | None", _tuple(parts.get("r"))),
-        external=_stamp(parts.get("x")),
+        thread=_tuple(parts.get("t")),
+        archived=_tuple(parts.get("r")),
+        external=_tuple(parts.get("x")),
         last_accepted_at=parts.get("l"),
-        last_auto=_stamp(parts.get("u")),
-        failed_auto=_stamp(parts.get("f")),
+        last_auto=_tuple(parts.get("u")),
+        failed_auto=_tuple(parts.get("f")),
         unavailable_at=parts.get("n"),
         erased_at=parts.get("e"),
         crowded_until=parts.get("k"),
-        open=tuple(_open_send(send) for send in parts.get("o", ())),
+        open=tuple(map(_open_send, parts.get("o", ()))),
     )
 
 
@@ -112,19 +109,17 @@ def profile_to_bytes(state: ProfileState) -> bytes:
 def profile_from_bytes(value: bytes) -> ProfileState:
     """Raises StateVersionError for bytes of a newer version."""
     parts = _read("profile", value)
-    settings = {
-        name: cast("Register", tuple(register)) for name, register in parts.get("s", {}).items()
-    }
+    settings = {name: _tuple(register) for name, register in parts.get("s", {}).items()}
     return ProfileState(
         registered_at=parts.get("r"),
         last_registered_at=parts.get("l", parts.get("r")),
         deleted_at=parts.get("e"),
-        messaging=cast("tuple[int, str, bool] | None", _tuple(parts.get("o"))),
+        messaging=_tuple(parts.get("o")),
         deactivated_at=parts.get("d"),
         activations=tuple(parts.get("n", ())),
         settings=settings,
         accounts={
-            (provider, platform, account_id): AccountLinks(_stamp(linked), _stamp(unlinked), *more)
+            (provider, platform, account_id): AccountLinks(_tuple(linked), _tuple(unlinked), *more)
             for provider, platform, account_id, linked, unlinked, *more in parts.get("a", ())
         },
         months={_month(number): MonthTally(*tally) for number, *tally in parts.get("m", ())},
@@ -156,7 +151,7 @@ def _read(kind: str, value: bytes) -> dict[str, Any]:
             f"the {kind} state is of version {version}, this program reads up to {VERSION}: "
             "start the newer program, or rebuild the state from the log"
         )
-    parts = cast("dict[str, Any]", orjson.loads(b"{" + body))
+    parts: dict[str, Any] = orjson.loads(b"{" + body)
     for step in range(version, VERSION):
         lift = UPCASTERS.get((kind, step))
         parts = parts if lift is None else lift(parts)
@@ -195,12 +190,8 @@ def _span(first: int | None, last: int | None) -> tuple[int, int] | None:
     return None if first is None or last is None else (first, last)
 
 
-def _tuple(value: list[Any] | None) -> tuple[Any, ...] | None:
+def _tuple(value: list[Any] | None) -> Any:
     return None if value is None else tuple(value)
-
-
-def _stamp(value: list[Any] | None) -> Stamp | None:
-    return cast("Stamp | None", _tuple(value))
 
 
 @lru_cache(maxsize=1024)
