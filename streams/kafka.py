@@ -27,6 +27,8 @@ _MAX_BATCH_BYTES = 512 * 1024
 EMBEDDED_FETCH_WAIT_MS = 16
 # How far apart a worker's fetches begin: docs/state-at-scale.md has what one costs.
 EMBEDDED_FETCH_PACE_MS = 12
+# What a busy conversations worker waits beyond that: fetches were a sixth of its processor time.
+EMBEDDED_WORK_FIRST_MS = 48
 # Of who follows a small topic beside its work. A fetch costs broker and reader 1.5 ms together,
 # whatever it brings (measured beside other work), and a record is seen after half of the wait at
 # most: here a send's credential, that may have been linked right before.

@@ -54,7 +54,7 @@ def _fields(key: bytes, value: bytes | None) -> dict[str, Any]:
     kind, _, name = parts_of(key)
     match kind:
         case "p":
-            return asdict(codec.profile_from_bytes(value))
+            return codec.profile_from_bytes(value)._asdict()
         case "c":
             return codec.conversation_from_bytes(value, name)._asdict()
         case "o":

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from schemas.base import Provider
-from schemas.events import Event, parse_event
+from schemas.events import Event, MessageReceived, parse_event
 from schemas.topics import WebhookHeader
 from schemas.webhooks import normalise
 from streams.agents.rules import rules_of
@@ -69,6 +69,8 @@ class Folding:
         return after
 
     def _answer(self, event: Event, state: State) -> Any:
+        if not isinstance(event, MessageReceived):
+            return None
         if to_ms(datetime.now(UTC)) - to_ms(event.receivedat) > self.rules.auto_latest:
             return None
         return auto_response(state, event, self.rules)

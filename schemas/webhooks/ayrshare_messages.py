@@ -55,7 +55,6 @@ def _message(
     message_id = _message_id(body)
     return frame.event(
         event,
-        data.Message,
         "message",
         message_id,
         message_id=message_id,
@@ -68,9 +67,7 @@ def _message(
 def deleted(body: JsonObject, source: Source, at: Moment) -> Iterator[Event]:
     frame = _frame(body, source, at)
     target = _target(body)
-    yield frame.event(
-        MessageDeleted, data.MessageDeletion, "deleted", target, message_id=target, by=frame.by
-    )
+    yield frame.event(MessageDeleted, "deleted", target, message_id=target, by=frame.by)
 
 
 def edited(body: JsonObject, source: Source, at: Moment) -> Iterator[Event]:
@@ -80,7 +77,6 @@ def edited(body: JsonObject, source: Source, at: Moment) -> Iterator[Event]:
     which = f"text:{hashed(written.encode())}" if written else f"at:{at.key}"
     yield frame.event(
         MessageEdited,
-        data.MessageEdit,
         "edited",
         target,
         which,
@@ -98,7 +94,6 @@ def read_receipt(body: JsonObject, source: Source, at: Moment) -> Iterator[Event
         raise BadValueError("created", "is missing, and so is id: what was read is not told")
     yield frame.event(
         MessageRead,
-        data.Receipt,
         "read",
         frame.correspondent_id,
         frame.by,
@@ -127,7 +122,6 @@ def _reaction(
     emoji = _emoji(body, who, is_added=is_added)
     return frame.event(
         event,
-        data.Reaction,
         "reaction",
         target,
         who,

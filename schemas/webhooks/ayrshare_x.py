@@ -7,7 +7,6 @@ comes out with its sides swapped, unless a body says `forUserId`, as X's own bod
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from schemas import data
@@ -65,14 +64,13 @@ def _direct_message(value: Any, body: JsonObject, source: Source, at: Moment) ->
     message_id = required_identifier(item, "id")
     content = child(create, "messageData", where) or {}
     frame = happening(
-        replace(source, platform="x", account_id=account, profileid=source.profileid or account),
+        source._replace(platform="x", account_id=account, profileid=source.profileid or account),
         correspondent,
         at if ms is None else told(ms),
         by="account" if is_ours else "correspondent",
     )
     yield frame.event(
         MessageSent if is_ours else MessageReceived,
-        data.Message,
         "message",
         message_id,
         message_id=message_id,

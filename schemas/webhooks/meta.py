@@ -7,9 +7,8 @@ updates of many accounts (Meta's Graph webhooks docs). Shapes: `meta_payloads`.
 
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.base import Platform
 from schemas.events import Event
@@ -58,8 +57,7 @@ _FRAME = frozenset({"sender", "recipient", "timestamp", "hop_context", "prior_me
 """Keys of an item that say nothing of its kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the items of one entry share."""
 
     source: Source

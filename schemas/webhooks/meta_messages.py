@@ -35,9 +35,7 @@ def message(frame: Happening, body: JsonObject) -> Iterator[Event]:
     """`message`: direction by `is_echo`, since a published echo keeps the person as sender."""
     mid = required_identifier(body, "mid", "message")
     if flag(body, "is_deleted"):
-        yield frame.event(
-            MessageDeleted, data.MessageDeletion, "deleted", mid, message_id=mid, by=frame.by
-        )
+        yield frame.event(MessageDeleted, "deleted", mid, message_id=mid, by=frame.by)
         return
     written = text(body, "text", "message")
     content: dict[str, Any] = {"message_id": mid, "text": written}
@@ -45,7 +43,7 @@ def message(frame: Happening, body: JsonObject) -> Iterator[Event]:
     if has_more:  # most messages are a mid and a text
         content |= _beside_text(body, written)
     event = MessageSent if flag(body, "is_echo") else MessageReceived
-    yield frame.event(event, data.Message, "message", mid, **content)
+    yield frame.event(event, "message", mid, **content)
 
 
 def _beside_text(body: JsonObject, written: str | None) -> dict[str, Any]:
@@ -81,7 +79,6 @@ def edit(frame: Happening, body: JsonObject) -> Iterator[Event]:
         which = "at:" + frame.at.key
     yield frame.event(
         MessageEdited,
-        data.MessageEdit,
         "edited",
         mid,
         which,
@@ -99,7 +96,6 @@ def postback(frame: Happening, body: JsonObject) -> Iterator[Event]:
     parts = (mid,) if mid else (frame.correspondent_id, frame.at.key, title or "")
     yield frame.event(
         PostbackReceived,
-        data.Postback,
         "postback",
         *parts,
         message_id=mid,

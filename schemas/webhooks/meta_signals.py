@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from schemas import data
 from schemas.events import (
     Event,
     MessageDelivered,
@@ -47,7 +46,6 @@ def _receipt(frame: Happening, kind: str, mid: str | None, watermark: int | None
         raise BadValueError(kind, "names neither a message nor a watermark")
     return frame.event(
         MessageRead if kind == "read" else MessageDelivered,
-        data.Receipt,
         kind,
         frame.correspondent_id,
         frame.by,
@@ -70,7 +68,6 @@ def reaction(frame: Happening, body: JsonObject) -> Iterator[Event]:
     person = account if frame.by == "account" else frame.correspondent_id
     yield frame.event(
         ReactionAdded if is_added else ReactionRemoved,
-        data.Reaction,
         "reaction",
         mid,
         person,
@@ -90,7 +87,6 @@ def referral(frame: Happening, body: JsonObject) -> Iterator[Event]:
     told = read_referral(body)
     yield frame.event(
         ReferralReceived,
-        data.ReferralReceived,
         "referral",
         frame.correspondent_id,
         told.source or "",

@@ -6,7 +6,6 @@ events kept their names.
 
 from collections.abc import Set as AbstractSet
 
-from schemas import data
 from schemas.events import (
     Event,
     ThreadControlGained,
@@ -36,7 +35,6 @@ def control(frame: Happening, key: str, body: JsonObject, own_app_ids: AbstractS
         event = ThreadControlLost
     return frame.event(
         event,
-        data.ThreadControl,
         "thread",
         frame.correspondent_id,
         key,

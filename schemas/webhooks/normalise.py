@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.base import Provider, to_milliseconds
 from schemas.events import Event
@@ -13,8 +13,7 @@ from schemas.webhooks.building import Outcome, collected, guarded
 from schemas.webhooks.common import BadValueError, JsonObject, parse_body
 
 
-@dataclass(frozen=True, slots=True)
-class Normalised:
+class Normalised(NamedTuple):
     """Never empty: a body gives at least one event or one failure (invariant 2)."""
 
     events: tuple[Event, ...] = ()

@@ -66,12 +66,11 @@ def direct_message(item: Any, source: Source, names: JsonObject) -> Iterator[Eve
     }
     if frame.by == "account":
         app = identifier(create, "source_app_id", where)
-        yield frame.event(MessageSent, data.Message, "message", message_id, app_id=app, **content)
+        yield frame.event(MessageSent, "message", message_id, app_id=app, **content)
         return
     answer = child(body, "quick_reply_response", f"{where}.message_data") or {}
     yield frame.event(
         MessageReceived,
-        data.Message,
         "message",
         message_id,
         quick_reply_payload=text(answer, "metadata", f"{where}.message_data.quick_reply_response"),
@@ -85,7 +84,6 @@ def typing(item: Any, source: Source, names: JsonObject) -> Iterator[Event]:  # 
     frame = _two_sided(event, source)
     yield frame.event(
         TypingStarted,
-        data.Typing,
         "typing",
         frame.correspondent_id,
         frame.by,
@@ -102,7 +100,6 @@ def mark_read(item: Any, source: Source, names: JsonObject) -> Iterator[Event]: 
     up_to = _snowflake_ms(last)
     yield frame.event(
         MessageRead,
-        data.Receipt,
         "read",
         frame.correspondent_id,
         frame.by,
@@ -139,7 +136,6 @@ def chat(payload: JsonObject, activity: JsonObject, source: Source) -> Iterator[
     )
     yield frame.event(
         MessageSent if is_ours else MessageReceived,
-        data.Message,
         "message",
         message_id,
         message_id=message_id,

@@ -116,6 +116,13 @@ class BatchConsumer(driver.Consumer):
         done = delivered[0].first if delivered else state.position
         return Position(done, max(done, state.highwater))
 
+    def in_hand(self) -> int:
+        """Records that were delivered and not worked on. The consumer's own thread asks while the
+        worker's changes the ledger: each copy is made at once."""
+        ledgers = map(list, list(self._delivered.values()))
+        messages = (delivered.message for ledger in ledgers for delivered in ledger)
+        return sum(len(message.value) for message in messages if not message.acked)
+
     def oldest_uncommitted(self, tp: TP) -> float | None:
         """The timestamp (seconds) of the oldest record delivered and not committed."""
         delivered = self._delivered[tp]

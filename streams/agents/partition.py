@@ -20,7 +20,13 @@ from pydantic import ValidationError
 
 from schemas.backfills import BackfillRequest
 from schemas.commands import SendMessage
-from schemas.events import CorrespondentErased, Event, SendAccepted, parse_event
+from schemas.events import (
+    CorrespondentErased,
+    Event,
+    MessageReceived,
+    SendAccepted,
+    parse_event,
+)
 from schemas.failures import Failure
 from schemas.topics import BACKFILLS, ERASURES, EVENTS, FAILURES, outbound_topic
 from streams.agents.counting import count_decided
@@ -135,6 +141,8 @@ class ConversationPartition:
 
     def _answer(self, event: Event, state: State) -> SendMessage | None:
         """The automatic answer, while it still makes sense: a rebuild reads old messages too."""
+        if not isinstance(event, MessageReceived):
+            return None
         if to_ms(self.clock()) - to_ms(event.receivedat) > self.rules.auto_latest:
             return None
         return auto_response(state, event, self.rules)

@@ -5,7 +5,7 @@ platform only (Ayrshare links a network, not a page): those stand under an empty
 every account of that provider on that platform.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, cast
 
 from schemas.base import Platform, Provider
@@ -27,23 +27,23 @@ class Link:
 
 def with_link(profile: ProfileState, key: AccountKey, stamp: Stamp) -> ProfileState:
     known = profile.accounts.get(key, AccountLinks())
-    return _with_account(profile, key, replace(known, linked=latest(known.linked, stamp)))
+    return _with_account(profile, key, known._replace(linked=latest(known.linked, stamp)))
 
 
 def without_link(profile: ProfileState, key: AccountKey, stamp: Stamp) -> ProfileState:
     known = profile.accounts.get(key, AccountLinks())
-    return _with_account(profile, key, replace(known, unlinked=latest(known.unlinked, stamp)))
+    return _with_account(profile, key, known._replace(unlinked=latest(known.unlinked, stamp)))
 
 
 def with_history(profile: ProfileState, key: AccountKey, asked_at: int) -> ProfileState:
     known = profile.accounts.get(key, AccountLinks())
-    return _with_account(profile, key, replace(known, history=later(known.history, asked_at)))
+    return _with_account(profile, key, known._replace(history=later(known.history, asked_at)))
 
 
 def _with_account(profile: ProfileState, key: AccountKey, links: AccountLinks) -> ProfileState:
     if profile.accounts.get(key) == links:
         return profile
-    return replace(profile, accounts={**profile.accounts, key: links})
+    return profile._replace(accounts={**profile.accounts, key: links})
 
 
 def links_of(profile: ProfileState, key: AccountKey) -> AccountLinks:
@@ -93,6 +93,12 @@ def is_known(profile: ProfileState, key: AccountKey) -> bool:
     return links is not None and (links.linked is not None or links.unlinked is not None)
 
 
+def is_new(profile: ProfileState, key: AccountKey) -> bool:
+    """Whether its first webhook may link it: the profile is registered, and nothing was said of
+    the account by its own id."""
+    return profile.registered_at is not None and not is_known(profile, key)
+
+
 def current_account(profile: ProfileState, platform: Platform) -> tuple[Provider, str] | None:
     """Provider and id of the account that a send by recipient goes out from.
 
@@ -130,7 +136,7 @@ def auto_link_time(profile: ProfileState, key: AccountKey, heard_at: int) -> int
     An account that was ever linked or unlinked by name is left as it is: a webhook that is still
     under way may not undo an unlinking, nor give an account to a profile that was deleted.
     """
-    if profile.registered_at is None or is_deleted(profile) or is_known(profile, key):
+    if not is_new(profile, key) or is_deleted(profile):
         return None
     network = profile.accounts.get((*key[:2], ""))
     if network is not None:

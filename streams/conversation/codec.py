@@ -6,8 +6,8 @@ lifted by upcasters, one a version step, next to the reader that they lift for.
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from struct import pack, unpack
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -19,9 +19,6 @@ from streams.conversation.state import (
     OpenSend,
     OutcomeEvent,
     ProfileState,
-    Register,
-    Stamp,
-    ThreadMark,
 )
 
 VERSION = 1
@@ -74,16 +71,16 @@ def conversation_from_bytes(value: bytes, conversation_id: str) -> ConversationS
         last_button_press_at=parts.get("b"),
         started="s" in parts,
         months={_month(number): tuple(ranks) for number, *ranks in parts.get("m", ())},
-        thread=cast("ThreadMark | None", _tuple(parts.get("t"))),
-        archived=cast("tuple[int, str, bool] | None", _tuple(parts.get("r"))),
-        external=_stamp(parts.get("x")),
+        thread=_tuple(parts.get("t")),
+        archived=_tuple(parts.get("r")),
+        external=_tuple(parts.get("x")),
         last_accepted_at=parts.get("l"),
-        last_auto=_stamp(parts.get("u")),
-        failed_auto=_stamp(parts.get("f")),
+        last_auto=_tuple(parts.get("u")),
+        failed_auto=_tuple(parts.get("f")),
         unavailable_at=parts.get("n"),
         erased_at=parts.get("e"),
         crowded_until=parts.get("k"),
-        open=tuple(_open_send(send) for send in parts.get("o", ())),
+        open=tuple(map(_open_send, parts.get("o", ()))),
     )
 
 
@@ -100,7 +97,10 @@ def profile_to_bytes(state: ProfileState) -> bytes:
         "a": [[*key, *_links_parts(links)] for key, links in sorted(state.accounts.items())]
         or None,
         "m": [[_number(month), *tally] for month, tally in sorted(state.months.items())] or None,
-        "h": [[_number(month), _packed(held)] for month, held in sorted(state.holders.items())]
+        "h": [
+            [_number(month), b64encode(held).decode()]
+            for month, held in sorted(state.holders.items())
+        ]
         or None,
     }
     return _written(parts)
@@ -109,23 +109,21 @@ def profile_to_bytes(state: ProfileState) -> bytes:
 def profile_from_bytes(value: bytes) -> ProfileState:
     """Raises StateVersionError for bytes of a newer version."""
     parts = _read("profile", value)
-    settings = {
-        name: cast("Register", tuple(register)) for name, register in parts.get("s", {}).items()
-    }
+    settings = {name: _tuple(register) for name, register in parts.get("s", {}).items()}
     return ProfileState(
         registered_at=parts.get("r"),
         last_registered_at=parts.get("l", parts.get("r")),
         deleted_at=parts.get("e"),
-        messaging=cast("tuple[int, str, bool] | None", _tuple(parts.get("o"))),
+        messaging=_tuple(parts.get("o")),
         deactivated_at=parts.get("d"),
         activations=tuple(parts.get("n", ())),
         settings=settings,
         accounts={
-            (provider, platform, account_id): AccountLinks(_stamp(linked), _stamp(unlinked), *more)
+            (provider, platform, account_id): AccountLinks(_tuple(linked), _tuple(unlinked), *more)
             for provider, platform, account_id, linked, unlinked, *more in parts.get("a", ())
         },
         months={_month(number): MonthTally(*tally) for number, *tally in parts.get("m", ())},
-        holders={_month(number): _unpacked(held) for number, held in parts.get("h", ())},
+        holders={_month(number): b64decode(held) for number, held in parts.get("h", ())},
     )
 
 
@@ -153,7 +151,7 @@ def _read(kind: str, value: bytes) -> dict[str, Any]:
             f"the {kind} state is of version {version}, this program reads up to {VERSION}: "
             "start the newer program, or rebuild the state from the log"
         )
-    parts = cast("dict[str, Any]", orjson.loads(b"{" + body))
+    parts: dict[str, Any] = orjson.loads(b"{" + body)
     for step in range(version, VERSION):
         lift = UPCASTERS.get((kind, step))
         parts = parts if lift is None else lift(parts)
@@ -192,36 +190,17 @@ def _span(first: int | None, last: int | None) -> tuple[int, int] | None:
     return None if first is None or last is None else (first, last)
 
 
-def _tuple(value: list[Any] | None) -> tuple[Any, ...] | None:
+def _tuple(value: list[Any] | None) -> Any:
     return None if value is None else tuple(value)
 
 
-def _stamp(value: list[Any] | None) -> Stamp | None:
-    return cast("Stamp | None", _tuple(value))
-
-
+@lru_cache(maxsize=1024)
 def _number(month: str) -> int:
     """Months since the year 0: five digits where the name has nine characters."""
     return int(month[:4]) * 12 + int(month[5:]) - 1
 
 
+@lru_cache(maxsize=1024)
 def _month(number: int) -> str:
     year, month = divmod(number, 12)
     return f"{year:04}-{month + 1:02}"
-
-
-def _packed(held: Mapping[int, int]) -> str:
-    """Four bytes a rank from rank 1 on, 0 where nobody holds it."""
-    highest = max(held, default=0)
-    holders = [held.get(rank, 0) for rank in range(1, highest + 1)]
-    return b64encode(pack(f">{highest}I", *holders)).decode()
-
-
-def _unpacked(text: str) -> Mapping[int, int]:
-    """All at once: it is most of what reading a profile costs, and with many profiles each event
-    reads one."""
-    raw = b64decode(text)
-    holders = unpack(f">{len(raw) // 4}I", raw)
-    if 0 not in holders:
-        return dict(enumerate(holders, start=1))
-    return {rank: holder for rank, holder in enumerate(holders, start=1) if holder}

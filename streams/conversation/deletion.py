@@ -5,8 +5,6 @@ No activation and no link undoes it, in whatever order they are told; only a reg
 dated after it does.
 """
 
-from dataclasses import replace
-
 from schemas.data import MessagingSwitched
 from streams.conversation.merging import later
 from streams.conversation.state import ProfileState, Stamp
@@ -20,7 +18,7 @@ def with_deletion(profile: ProfileState, switched: MessagingSwitched, stamp: Sta
     if switched.reason != DELETED:
         return profile
     at = later(profile.deleted_at, stamp[0])
-    return profile if at == profile.deleted_at else replace(profile, deleted_at=at)
+    return profile if at == profile.deleted_at else profile._replace(deleted_at=at)
 
 
 def is_deleted(profile: ProfileState) -> bool:

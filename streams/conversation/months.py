@@ -14,7 +14,6 @@ the limit is never exceeded, at worst it is missed by the number of accidents.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal
 
 from streams.conversation import fingerprints
@@ -31,6 +30,9 @@ _HELD_MONTHS = 2
 MOST_HOLDERS = 1_000
 """Ranks above are believed without a look. The providers' largest plan is 1,000; each holder
 costs 5.4 bytes of the profile's state."""
+
+_WIDTH = 4
+"""Bytes of a holder's fingerprint."""
 
 _SHARES: tuple[Literal[80, 100], ...] = (80, 100)
 
@@ -55,17 +57,24 @@ def with_rank_given(
     )
     if tallies == profile.months and holders == profile.holders:
         return profile
-    return replace(profile, months=tallies, holders=holders)
+    return profile._replace(months=tallies, holders=holders)
 
 
 def _with_holder(
-    holders: Mapping[str, Mapping[int, int]], month: str, rank: int, claimant: int
-) -> Mapping[str, Mapping[int, int]]:
+    holders: Mapping[str, bytes], month: str, rank: int, claimant: int
+) -> Mapping[str, bytes]:
     # Also above the most that are kept, the month itself is: it may push an older one out.
-    held = holders.get(month, {})
+    held = holders.get(month, b"")
     if rank <= MOST_HOLDERS:
-        held = {**held, rank: min(held.get(rank, claimant), claimant)}
+        holder = min(holder_of(held, rank) or claimant, claimant)
+        start, end = (rank - 1) * _WIDTH, rank * _WIDTH
+        held = held[:start].ljust(start, b"\0") + holder.to_bytes(_WIDTH) + held[end:]
     return newest({**holders, month: held}, _HELD_MONTHS)
+
+
+def holder_of(held: bytes, rank: int) -> int:
+    """The fingerprint of the conversation that holds a rank of a month; 0 where nobody does."""
+    return int.from_bytes(held[(rank - 1) * _WIDTH : rank * _WIDTH])
 
 
 def with_limit_told(
@@ -77,7 +86,7 @@ def with_limit_told(
     else:
         told = tally._replace(told_100=max(tally.told_100, limit))
     months = newest({**profile.months, month: told}, KEPT_MONTHS)
-    return profile if months == profile.months else replace(profile, months=months)
+    return profile if months == profile.months else profile._replace(months=months)
 
 
 def rank_of(profile: ProfileState, conversation: ConversationState, month: str) -> int | None:
@@ -85,10 +94,10 @@ def rank_of(profile: ProfileState, conversation: ConversationState, month: str) 
     ranks = conversation.months.get(month)
     if ranks is None:
         return None
-    held = profile.holders.get(month, {})
+    held = profile.holders.get(month, b"")
     claimant = fingerprints.of_conversation(conversation.id)
     for rank in ranks:
-        if held.get(rank, claimant) == claimant:
+        if holder_of(held, rank) in {0, claimant}:
             return rank
     return None
 

@@ -1,7 +1,6 @@
 """What events of a profile change: its settings, its accounts, what was told of its months."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from schemas import events
@@ -18,7 +17,7 @@ def _registered(profile: ProfileState, _: events.ProfileRegistered, stamp: Stamp
     last = later(profile.last_registered_at, stamp[0])
     if (first, last) == (profile.registered_at, profile.last_registered_at):
         return profile
-    return replace(profile, registered_at=first, last_registered_at=last)
+    return profile._replace(registered_at=first, last_registered_at=last)
 
 
 def _linked(profile: ProfileState, event: events.AccountLinked, stamp: Stamp) -> ProfileState:

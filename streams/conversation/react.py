@@ -43,7 +43,7 @@ def _to_message(
     if (
         month in conversation.months
         and not conversation.open
-        and accounts.is_known(state.profile, key)
+        and not accounts.is_new(state.profile, key)
         and (conversation.started or conversation.last_correspondent_message_at is None)
     ):
         return ()  # the usual case: nothing follows

@@ -1,6 +1,6 @@
 """A profile's own settings over the rules' defaults. Of each, the latest by (time, id) holds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from schemas import data
@@ -38,7 +38,7 @@ def with_settings(profile: ProfileState, stamp: Stamp, told: dict[str, int | str
     for name, value in told.items():
         register: Register = (*stamp, value)
         settings[name] = latest(settings.get(name), register)
-    return profile if settings == profile.settings else replace(profile, settings=settings)
+    return profile if settings == profile.settings else profile._replace(settings=settings)
 
 
 def settings_of_limit(change: data.LimitChanged) -> dict[str, int | str]:

@@ -6,7 +6,7 @@ Mappings are never changed in place.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
 from schemas.base import Platform
@@ -35,8 +35,7 @@ class MonthTally(NamedTuple):
     told_100: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AccountLinks:
+class AccountLinks(NamedTuple):
     """When an account was last linked and last unlinked."""
 
     linked: Stamp | None = None
@@ -45,9 +44,11 @@ class AccountLinks:
     """The newest question for its history (ms) that was answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileState:
-    """What holds for all conversations of one profile."""
+class ProfileState(NamedTuple):
+    """What holds for all conversations of one profile.
+
+    A named tuple like `ConversationState`: with many profiles each event reads one from its bytes.
+    """
 
     registered_at: int | None = None
     last_registered_at: int | None = None
@@ -59,12 +60,13 @@ class ProfileState:
     deactivated_at: int | None = None
     activations: tuple[int, ...] = ()
     """Since the last deactivation, the earliest first."""
-    settings: Mapping[str, Register] = field(default_factory=dict)
+    settings: Mapping[str, Register] = {}
     """By the names in `streams.conversation.settings`."""
-    accounts: Mapping[AccountKey, AccountLinks] = field(default_factory=dict)
-    months: Mapping[str, MonthTally] = field(default_factory=dict)
-    holders: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    """Of the two newest months: which conversation holds a rank, by a fingerprint of its id."""
+    accounts: Mapping[AccountKey, AccountLinks] = {}
+    months: Mapping[str, MonthTally] = {}
+    holders: Mapping[str, bytes] = {}
+    """Of the two newest months: which conversation holds a rank. Four bytes for each rank from 1
+    on: a fingerprint of its id, or zeros where nobody holds the rank (`months.holder_of`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +181,9 @@ class CommandOutcome:
     """Sorted; each once."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that one event or command can touch: see `streams.conversation.keys` for the keys."""
 
-    profile: ProfileState = field(default_factory=ProfileState)
+    profile: ProfileState = ProfileState()
     conversation: ConversationState | None = None
     outcome: CommandOutcome | None = None

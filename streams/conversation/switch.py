@@ -6,8 +6,6 @@ the earliest activation since the last deactivation is kept, and a few after it 
 the word of a deactivation between them comes late.
 """
 
-from dataclasses import replace
-
 from streams.conversation.deletion import is_deleted
 from streams.conversation.merging import later, latest
 from streams.conversation.state import ProfileState, Stamp
@@ -21,8 +19,7 @@ def switched(profile: ProfileState, stamp: Stamp, *, on: bool) -> ProfileState:
     activations = {*profile.activations, stamp[0]} if on else set(profile.activations)
     if off_at is not None:
         activations = {at for at in activations if at > off_at}
-    after = replace(
-        profile,
+    after = profile._replace(
         messaging=told,
         deactivated_at=off_at,
         activations=tuple(sorted(activations)[:_MOST_ACTIVATIONS]),

@@ -18,11 +18,17 @@ from streams.workers.assigning import assignor
 
 
 def make_app(
-    settings: Settings, name: str, batched: frozenset[str], batch_limit: int = BATCH_LIMIT
+    settings: Settings,
+    name: str,
+    batched: frozenset[str],
+    batch_limit: int = BATCH_LIMIT,
+    *,
+    work_first_ms: int = 0,
 ) -> faust.App:
     """`name` is the worker's and the consumer group's (`<prefix>dmstream-<name>`).
 
     `batched` are the topics delivered as whole batches of up to `batch_limit` records.
+    `work_first_ms`: see `Quirks`; for who works off what it is given, and keeps none of it.
     """
     # Faust makes its own folder, not the one around it.
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -54,12 +60,12 @@ def make_app(
         web_enabled=False,
         **_timeouts(settings),
     )
-    deliver_in_batches(app, batched, batch_limit, _quirks(settings))
+    deliver_in_batches(app, batched, batch_limit, _quirks(settings, work_first_ms))
     _announce_readiness(app, settings.ready_file)
     return app
 
 
-def _quirks(settings: Settings) -> Quirks | None:
+def _quirks(settings: Settings, work_first_ms: int) -> Quirks | None:
     if not settings.embedded:
         return None
 
@@ -74,7 +80,7 @@ def _quirks(settings: Settings) -> Quirks | None:
             await consumer.stop()
         return {TP(place.topic, place.partition): end for place, end in found.items()}
 
-    return Quirks(kafka.EMBEDDED_FETCH_WAIT_MS, kafka.EMBEDDED_FETCH_PACE_MS, ends)
+    return Quirks(kafka.EMBEDDED_FETCH_WAIT_MS, kafka.EMBEDDED_FETCH_PACE_MS, work_first_ms, ends)
 
 
 def session_seconds(settings: Settings) -> float:

@@ -41,6 +41,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
         settings,
         "conversations",
         frozenset(settings.topic(name) for name in (WEBHOOKS, EVENTS, COMMANDS)),
+        work_first_ms=kafka.EMBEDDED_WORK_FIRST_MS,
     )
     outbox = Outbox(producer, partitions=settings.partitions)
     rules = rules_of(settings)

@@ -147,3 +147,37 @@ async def test_fetches_keep_their_distance_and_nothing_else_waits() -> None:
     assert names == ["FetchRequest", "FetchRequest", "MetadataRequest", "FetchRequest"]
     assert [at for _, at in sent] == [100.0, 100.008, 100.008, 101.008]
     assert slept == [pytest.approx(0.007)]
+
+
+@pytest.mark.parametrize(
+    ("batches_left", "fetched_at"),
+    [(0, 100.0), (2, 100.024), (50, 100.048)],
+)
+async def test_a_busy_worker_s_fetch_waits_for_its_work_and_not_for_ever(
+    batches_left: int, fetched_at: float
+) -> None:
+    now, sent = 100.0, list[float]()
+
+    async def send(_node: int, _request: Any) -> None:
+        sent.append(round(now, 3))
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now, batches_left
+        now += seconds
+        batches_left -= 1
+
+    pace = paced(
+        send, 0.012, busy=lambda: batches_left > 0, work_first=0.048, clock=lambda: now, sleep=sleep
+    )
+    await pace(0, MetadataRequest([]))
+    await pace(0, FetchRequest(16, 1, 1, 0, []))
+    assert sent == [100.0, fetched_at]
+
+
+async def test_in_hand_is_what_was_delivered_and_is_neither_emptied_nor_acknowledged() -> None:
+    made = consumer({BATCHED: 3})
+    _waits, folded, done = delivered(made, 3, 4, 5)
+    assert made.in_hand() == 3
+    folded.value.clear()
+    done.acked = True
+    assert made.in_hand() == 1

@@ -219,9 +219,7 @@ def without_ranks(one: Worker) -> Worker:
         key: state._replace(months=dict.fromkeys(state.months, ()))
         for key, state in one.conversations.items()
     }
-    one.profile = one.profile.__class__(
-        **{name: getattr(one.profile, name) for name in one.profile.__slots__ if name != "holders"}
-    )
+    one.profile = one.profile._replace(holders={})
     return one
 
 
