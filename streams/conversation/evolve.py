@@ -78,6 +78,8 @@ def _accepted(state: State, event: events.SendAccepted) -> State:
     outcome = outcomes.with_event(state.outcome, event, at)
     # An end that was told before the accept keeps the send from being opened again.
     after = sends.accepted(after, body, at, has_left=outcomes.has_left(outcome))
+    if outcomes.is_of_a_former_life(state.outcome, at):
+        after = sends.as_it_was(after, before, body.command_id)
     if body.origin == "auto":
         after = conversations.answered_by_itself(after, event, at)
     return _changed(

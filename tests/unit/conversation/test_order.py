@@ -187,6 +187,16 @@ def test_a_late_end_of_a_former_life_never_closes_the_send_that_is_open_now() ->
         the_same(folded([*log, end]), folded(log))
 
 
+def test_an_accept_of_a_former_life_opens_no_send() -> None:
+    """The id's later life was refused, so nothing but its own end says that the first one left."""
+    at = NOW - timedelta(days=8)
+    refused = became(
+        "send.rejected", "c-1", NOW, origin="api", reason="invalid", message="no", text="hello"
+    )
+    log = [sent_again(at), became("send.failed", "c-1", at), refused]
+    the_same(folded([*log, log[0]]), folded(log))
+
+
 def sent_again(at: datetime) -> Event:
     accepted: Event = became(
         "send.accepted", "c-1", at, text="hello", origin="api", rank=1, month="2026-07",
