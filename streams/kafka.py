@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -13,6 +14,8 @@ from aiokafka.helpers import create_ssl_context
 from schemas.topics import TOPICS, Topic
 from streams.partitions import partition_of
 from streams.settings import Settings
+
+_log = structlog.get_logger()
 
 # A record of dm.webhooks.v1 is at most DM_MAX_BODY_BYTES; an `unrecognised` event repeats it as
 # JSON inside JSON. Four times the body's limit leaves room, and the topics allow the same.
@@ -75,6 +78,7 @@ def producer(settings: Settings, *, linger_ms: int = 0, **options: Any) -> AIOKa
         "max_request_size": _MAX_REQUEST_BYTES,
     }
     made = AIOKafkaProducer(**connection(settings), **(ours | options))
+    keep_asking(made.client)
     if ours["enable_idempotence"] and options.get("enable_idempotence", True):
         _keep_every_batch(made)
     return made
@@ -115,7 +119,7 @@ def reader(
     """A consumer that only reads: nobody's offsets move. With a group it can be asked what that
     group has committed; it joins the group only if it subscribes, so give no topics then.
     `wait_ms`: how long an empty fetch waits, for who has many readers and some patience."""
-    return AIOKafkaConsumer(
+    made = AIOKafkaConsumer(
         *[settings.topic(name) for name in topics],
         **connection(settings),
         group_id=group,
@@ -124,6 +128,27 @@ def reader(
         max_partition_fetch_bytes=fetch_bytes,
         fetch_max_wait_ms=wait_ms or (EMBEDDED_FETCH_WAIT_MS if settings.embedded else 500),
     )
+    keep_asking(made._client)  # noqa: SLF001 - it has no other name
+    return made
+
+
+def keep_asking(client: Any) -> None:
+    """aiokafka's task that asks who leads what ends at the first error that it did not expect,
+    without a word, and whoever waits for its answer waits for ever: a group's coordinator is never
+    found again, so nothing is committed and no heartbeat is sent (met after a broker's disk was
+    full: a worker that stood still and looked well). Here such an error is an answer that did not
+    come, and it is asked again.
+    """
+    ask = client._metadata_update  # noqa: SLF001 - what the task calls, and nothing else does
+
+    async def ask_again(*what: Any) -> bool:
+        try:
+            return bool(await ask(*what))
+        except Exception as error:  # noqa: BLE001 - told, and asked again
+            _log.warning("cluster_not_known", error=type(error).__name__)
+            return False
+
+    client._metadata_update = ask_again  # noqa: SLF001
 
 
 async def ensure_topics(settings: Settings, topics: tuple[Topic, ...] = TOPICS) -> list[str]:

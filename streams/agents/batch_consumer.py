@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from streams import kafka
 from streams.monitoring import metrics
 from streams.monitoring.progress import Position
 
@@ -20,6 +21,15 @@ class Delivered(NamedTuple):
     """The offset of its oldest record."""
     at_ms: int
     """The timestamp of that."""
+
+
+class SteadyThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer, with a client that keeps asking."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        kafka.keep_asking(consumer._client)  # noqa: SLF001 - it has no other name
+        return consumer
 
 
 class BatchConsumer(driver.Consumer):
@@ -47,6 +57,9 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self._delivered: dict[TP, deque[Delivered]] = defaultdict(deque)
         self._to_resume: set[TP] = set()
+
+    def _new_consumer_thread(self) -> Any:
+        return SteadyThread(self, loop=self.loop, beacon=self.beacon)
 
     def _to_message(self, tp: TP, record: Any) -> Any:
         message = super()._to_message(tp, record)

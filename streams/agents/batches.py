@@ -34,7 +34,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
-from streams.agents.batch_consumer import BatchConsumer
+from streams.agents.batch_consumer import BatchConsumer, SteadyThread
 
 # Enough to make Faust's own cost vanish (below 1 us a record), few enough that one batch is
 # worked on in well below a second and other partitions get their turn.
@@ -121,7 +121,7 @@ def batch_scheduler(topics: Callable[[], AbstractSet[str]], limit: int) -> type[
 def embedded_consumer(base: type[Any], quirks: Quirks) -> type[Any]:
     """The same for the embedded broker."""
 
-    class EmbeddedThread(driver.AIOKafkaConsumerThread):
+    class EmbeddedThread(SteadyThread):
         def _create_worker_consumer(self, transport: Any) -> Any:
             consumer = super()._create_worker_consumer(transport)
             wait = quirks.fetch_wait_ms

@@ -61,11 +61,6 @@ def test_a_full_disk_under_the_archive_costs_time_and_nothing_else(
         field.assert_clean()
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="in its only run so far nothing was lost, and the conversations worker stood still after"
-    " the broker was back: neither heartbeats nor an error (docs/kafka.md)",
-)
 def test_a_full_disk_under_the_broker_ends_it_and_nothing_that_it_acknowledged_is_lost(
     embedded_clickhouse: ClickHouse, tmp_path: Path
 ) -> None:
