@@ -59,7 +59,7 @@ class Writer:
         return made
 
     def write(self, *happened: Envelope | bytes) -> None:
-        asyncio.run(self.archive.insert(0, self.records(*happened)))
+        asyncio.run(self.archive.write(self.records(*happened)))
 
     def fail(
         self, value: bytes, *, received: datetime = AT, offset: int = 0, key: bytes = PAGE.encode()
@@ -77,7 +77,7 @@ class Writer:
         record = LogRecord(
             0, offset, to_ms(received), key, value, [(n, v.encode()) for n, v in headers.items()]
         )
-        asyncio.run(self.failures.insert(0, [record]))
+        asyncio.run(self.failures.write([record]))
 
 
 def to_ms(at: datetime) -> int:
@@ -290,10 +290,10 @@ def test_a_log_that_is_read_again_brings_nothing_back_and_leaves_no_hole(
     writer.write(*history())
     writer.write(erased())
     for records in (writer.kept, writer.kept[:5], writer.kept[3:9]):
-        asyncio.run(writer.archive.insert(0, records))
+        asyncio.run(writer.archive.write(records))
     again = Writer(client, database)
     for part in (writer.kept[:4], writer.kept[4:]):
-        asyncio.run(again.archive.insert(0, part))
+        asyncio.run(again.archive.write(part))
     again.offset = len(writer.kept)
     again.write(written(2, minute=1, backfilled=True), written(8, minute=9.9))
     assert secrets_left(client, database, NOT_BOB) == {}
