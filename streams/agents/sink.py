@@ -27,7 +27,7 @@ _TOGETHER_SECONDS = 0.02
 """What was written together, to several partitions, is read within this."""
 BUFFERED_RECORDS = 2 * MAX_ROWS
 BUFFERED_BYTES = 2 * MAX_BYTES
-"""Beside the batch that is inserted and the one that is packed. More only delays the back-pressure."""
+"""Beside the batch that is inserted and the one that is packed: more only delays back-pressure."""
 CLOSE_GRACE_SECONDS = 5.0
 
 
