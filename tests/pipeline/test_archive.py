@@ -78,6 +78,11 @@ def records(first: int, last: int, *, profile: str) -> list[LogRecord]:
     return [record(offset, profile=profile) for offset in range(first, last + 1)]
 
 
+def spread(given: list[LogRecord]) -> list[LogRecord]:
+    """Over three partitions, each with offsets from 0."""
+    return [one._replace(partition=n % 3, offset=n // 3) for n, one in enumerate(given)]
+
+
 def stored(client: Client, database: str, log: str, profile: str) -> tuple[int, int, int, int]:
     """Rows of event_log and events: as they lie there, and as a reader sees them."""
     counts = []
@@ -127,6 +132,23 @@ async def test_a_range_sent_twice_lands_once(client: Client, database: str, log:
     for _ in range(3):
         await archive.write(batch)
     assert stored(client, database, log, log) == (100, 100, 100, 100)
+
+
+async def test_a_batch_of_several_partitions_sent_twice_lands_once_and_moves_each_mark(
+    client: Client, database: str, log: str
+) -> None:
+    """Guards 1 and 2: the token is of all ranges, the marks are the partitions' own."""
+    archive = Archive(client, log=log, topic=TOPIC, database=database)
+    batch = spread(records(0, 99, profile=log))
+    for _ in range(3):
+        await archive.write(batch)
+    assert stored(client, database, log, log) == (100, 100, 100, 100)
+    assert [await archive.high_water_mark(n) for n in range(4)] == [33, 32, 32, None]
+    packed = await archive.pack(batch)
+    assert archive.token(packed.ranges) == f"{log}:{TOPIC}:0:0-33,1:0-32,2:0-32"
+    # What came to one of them meanwhile makes it other ranges.
+    await archive.write([*batch, record(100, profile=log)._replace(partition=1, offset=33)])
+    assert stored(client, database, log, log)[2:] == (101, 101)
 
 
 @pytest.mark.parametrize("table", ["event_log", "events"])
@@ -311,20 +333,31 @@ async def test_nobody_there_is_unavailable(log: str, embedded_clickhouse: ClickH
 def test_however_ranges_are_cut_repeated_and_overlapped_each_record_is_there_once(
     data: st.DataObject, client: Client, database: str
 ) -> None:
-    """Invariant 10."""
+    """Invariant 10: a batch is of any range of each of some partitions."""
     log = uuid.uuid4().hex
     archive = Archive(client, log=log, topic=TOPIC, database=database)
-    batch = records(0, 30, profile=log)
-    ranges = data.draw(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6))
-    for first, last in [*ranges, (0, 30), *ranges]:
-        asyncio.run(archive.write(batch[min(first, last) : max(first, last) + 1]))
+    batch = spread(records(0, 30, profile=log))
+    ends = st.tuples(st.integers(0, 10), st.integers(0, 10)).map(sorted)
+    cuts = data.draw(
+        st.lists(st.dictionaries(st.integers(0, 2), ends, min_size=1, max_size=3), max_size=6)
+    )
+    whole = dict.fromkeys(range(3), [0, 10])
+    for ranges in [*cuts, whole, *cuts]:
+        part = [
+            one
+            for one in batch
+            if one.partition in ranges
+            and ranges[one.partition][0] <= one.offset <= ranges[one.partition][1]
+        ]
+        if part:
+            asyncio.run(archive.write(part))
     seen = client.query(
-        f"SELECT _offset, payload FROM {database}.event_log FINAL"
-        " WHERE _log = {log:String} ORDER BY 1",
+        f"SELECT _partition, _offset, payload FROM {database}.event_log FINAL"
+        " WHERE _log = {log:String} ORDER BY 2, 1",
         parameters={"log": log},
         query_formats={"String": "bytes"},
     ).result_rows
-    assert list(seen) == [(r.offset, r.value) for r in batch]
+    assert list(seen) == [(r.partition, r.offset, r.value) for r in batch]
     assert stored(client, database, log, log)[2:] == (31, 31)
 
 
