@@ -341,7 +341,7 @@ def test_however_ranges_are_cut_repeated_and_overlapped_each_record_is_there_onc
     cuts = data.draw(
         st.lists(st.dictionaries(st.integers(0, 2), ends, min_size=1, max_size=3), max_size=6)
     )
-    whole = dict.fromkeys(range(3), [0, 10])
+    whole = {partition: [0, 10] for partition in range(3)}
     for ranges in [*cuts, whole, *cuts]:
         part = [
             one
