@@ -160,9 +160,10 @@ class Sink:
             await one.acknowledge()
 
     def _report(self, task: "asyncio.Task[None]") -> None:
-        if task.cancelled() or self._failure:
+        if task.cancelled():
             return
-        if failure := task.exception():
+        failure = task.exception()
+        if failure and not self._failure:
             self._failure = failure
             self._drained.set()
             self._on_failure(failure)
