@@ -1,7 +1,7 @@
 """One topic on its way into the archive: order of packing, insert and acknowledgement."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -54,6 +54,12 @@ class Recorder:
         return sink
 
 
+async def until(is_so: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not is_so():  # noqa: ASYNC110 - of several kinds of things, none of which is an event
+            await asyncio.sleep(0.005)
+
+
 class Acknowledgement:
     def __init__(self, recorder: Recorder, name: str) -> None:
         self._recorder = recorder
@@ -73,7 +79,7 @@ def test_what_comes_close_together_is_one_insert_acknowledged_after_it() -> None
         await sink.put(records(0, 1), recorder.acknowledge("a"))
         await sink.put(records(7, partition=1), recorder.acknowledge("b"))
         await sink.put(records(2), recorder.acknowledge("c"))
-        await asyncio.sleep(0.1)
+        await until(lambda: len(recorder.acknowledged) == 3)
         await sink.close()
         return recorder
 
@@ -91,7 +97,7 @@ def test_what_the_archive_already_has_is_skipped_and_still_acknowledged() -> Non
         await sink.put(records(4, 5), recorder.acknowledge("old"))
         await sink.put(records(4, partition=1), recorder.acknowledge("of another partition"))
         await sink.put(records(6), recorder.acknowledge("new"))
-        await asyncio.sleep(0.1)
+        await until(lambda: len(recorder.acknowledged) == 3)
         await sink.close()
         return recorder
 
@@ -106,11 +112,11 @@ def test_what_is_delivered_again_is_taken_once_and_acknowledged_after_its_insert
         recorder.open.clear()
         sink = recorder.sink()
         await sink.put(records(0, 1), recorder.acknowledge("first"))
-        await asyncio.sleep(0.05)
+        await until(lambda: len(recorder.packed) == 1)
         await sink.put(records(1, 2), recorder.acknowledge("again"))
         await asyncio.sleep(0.05)
         recorder.open.set()
-        await asyncio.sleep(0.1)
+        await until(lambda: len(recorder.acknowledged) == 2)
         await sink.close()
         return recorder
 
@@ -129,16 +135,16 @@ def test_a_full_batch_is_packed_while_the_one_before_is_inserted_and_a_small_one
         recorder.open.clear()
         sink = recorder.sink()
         await sink.put(records(0), recorder.acknowledge("under way"))
-        await asyncio.sleep(0.05)
+        await until(lambda: len(recorder.packed) == 1)
         await sink.put(records(1, 2), recorder.acknowledge("small"))
         await asyncio.sleep(0.05)
         assert recorder.packed == [[(0, 0)]], "it may still grow"
         await sink.put(records(3), recorder.acknowledge("full"))
-        await asyncio.sleep(0.05)
+        await until(lambda: len(recorder.packed) == 2)
         assert recorder.packed == [[(0, 0)], [(0, 1), (0, 2), (0, 3)]]
         assert recorder.inserted == []
         recorder.open.set()
-        await asyncio.sleep(0.05)
+        await until(lambda: len(recorder.acknowledged) == 3)
         await sink.close()
         return recorder
 
@@ -159,7 +165,7 @@ def test_a_batch_is_of_whole_deliveries_as_far_as_they_fit_into_one_insert(
         await sink.put(records(2, 3), recorder.acknowledge("b"))
         await sink.put(records(4), recorder.acknowledge("c"))
         await sink.put(records(5, 6), recorder.acknowledge("not due"))
-        await asyncio.sleep(0.1)
+        await until(lambda: len(recorder.acknowledged) == 3)
         await sink.close()
         return recorder
 
@@ -183,8 +189,8 @@ def test_who_puts_waits_while_the_buffer_is_full(monkeypatch: pytest.MonkeyPatch
         await asyncio.sleep(0.05)
         assert not last.done()
         recorder.open.set()
-        await asyncio.wait_for(last, 1)
-        await asyncio.sleep(0.1)
+        await last
+        await until(lambda: len(recorder.acknowledged) == 5)
         await sink.close()
         return recorder
 
@@ -198,7 +204,7 @@ def test_closing_waits_for_the_insert_under_way_and_drops_what_is_only_buffered(
         recorder.open.clear()
         sink = recorder.sink()
         await sink.put(records(0), recorder.acknowledge("under way"))
-        await asyncio.sleep(0.05)
+        await until(lambda: len(recorder.packed) == 1)
         await sink.put(records(1), recorder.acknowledge("buffered"))
         closing = asyncio.create_task(sink.close())
         await asyncio.sleep(0.02)
@@ -222,8 +228,7 @@ def test_closing_drops_what_is_packed_and_not_begun(monkeypatch: pytest.MonkeyPa
         sink = recorder.sink()
         for offset in range(2):
             await sink.put(records(offset), recorder.acknowledge(str(offset)))
-            await asyncio.sleep(0.05)
-        assert len(recorder.packed) == 2
+            await until(lambda taken=offset + 1: len(recorder.packed) == taken)
         closing = asyncio.create_task(sink.close())
         recorder.open.set()
         await closing
@@ -241,7 +246,7 @@ def test_a_refused_insert_is_reported_at_once_and_nothing_is_acknowledged() -> N
         recorder.error = RuntimeError("refused")
         sink = recorder.sink()
         await sink.put(records(0), recorder.acknowledge("a"))
-        await asyncio.sleep(0.1)
+        await until(lambda: bool(recorder.failures))
         assert recorder.failures == [recorder.error]
         await sink.put(records(1), recorder.acknowledge("b"))
         return recorder
@@ -260,7 +265,7 @@ def test_a_batch_that_can_not_be_packed_is_reported_at_once() -> None:
         recorder = Unpackable()
         sink = recorder.sink()
         await sink.put(records(0), recorder.acknowledge("a"))
-        await asyncio.sleep(0.1)
+        await until(lambda: bool(recorder.failures))
         await sink.close()
         return recorder
 
