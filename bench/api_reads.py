@@ -108,10 +108,10 @@ def main() -> None:
         migrate.apply(client, database=database)
         archive = Archive(client, log="bench", topic="dm.events.v1", database=database)
         for batch in batches_of(arguments.others):
-            asyncio.run(archive.insert(0, batch))
+            asyncio.run(archive.write(batch))
         mine = large_profile(arguments.messages)
         for at in range(0, len(mine), BATCH):
-            asyncio.run(archive.insert(1, mine[at : at + BATCH]))
+            asyncio.run(archive.write(mine[at : at + BATCH]))
         asking = Asking(Settings(_env_file=None, clickhouse_url=url, clickhouse_database=database))
         print(f"{arguments.messages:,} messages of one profile, {arguments.others:,} other events")
         asyncio.run(measure(asking, arguments.messages))

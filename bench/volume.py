@@ -52,7 +52,7 @@ def main() -> None:
         migrate.apply(client)
         archive = Archive(client, log="volume", topic="dm.events.v1")
         for at in range(0, len(records), INSERTED_TOGETHER):
-            asyncio.run(archive.insert(0, records[at : at + INSERTED_TOGETHER]))
+            asyncio.run(archive.write(records[at : at + INSERTED_TOGETHER]))
         while facts.refresh(client).conversations:
             pass
         for table in TABLES:

@@ -3,55 +3,34 @@
 Three guards, each for what the others miss (tests/pipeline/test_archive.py shows each alone):
 
 1. the high-water mark: what is at or below `high_water_mark` was acknowledged, skip it;
-2. the insert token: a range that is sent again, because its fate was unknown, lands once;
+2. the insert token: ranges that are sent again, because their fate was unknown, land once;
 3. identity: the tables are ReplacingMergeTree, so what a zombie or a re-cut range doubled is one
    row under FINAL.
 
 What was erased stays so, whoever inserts it again: erasure.py looks after each insert.
 
-Files that can break it: this one, rows.py (the same records must give the same rows), and
-migrations/0001 (order keys and the deduplication window).
+Files that can break it: this one, packing.py (events before their log), rows.py (the same records
+must give the same rows), and migrations/0001 (order keys and the deduplication window).
 """
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, TypeVar
 
-from clickhouse_connect.datatypes.registry import get_from_name
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from clickhouse_connect.driver.insert import InsertContext
-from clickhouse_connect.driver.transform import NativeTransform
 
-from sinks.delivery_rows import delivery_columns
 from sinks.erasure import Eraser, Range, erasures_in
 from sinks.errors import (
     ArchiveAhead,
     ArchiveError,
     ArchiveUnavailable,
-    DoesNotFit,
     TooManyParts,
     classified,
 )
-from sinks.rows import (
-    DELIVERY_LOG,
-    EVENT_LOG,
-    EVENTS,
-    FAILURE_LOG,
-    Columns,
-    Data,
-    LogRecord,
-    event_columns,
-    failure_columns,
-)
-
-MAX_ROWS = 50_000
-MAX_BYTES = 16 * 1024 * 1024
-"""Of keys and values. One insert into one partition of a table is atomic up to 1,048,449 rows or
-256 MB (measured: 200,000 rows of 2 kB came apart); this stays far below."""
-MAX_SECONDS = 1.0
-"""How long the caller gathers a batch: so rows show within about a second, and parts stay few."""
+from sinks.packing import Packed, Packing
+from sinks.rows import DELIVERY_LOG, EVENT_LOG, FAILURE_LOG, Columns, LogRecord
 
 _LONGEST_WAIT = 30.0
 
@@ -81,10 +60,13 @@ class Archive:
         self._kind = kind
         self._database = database
         self._eraser = Eraser(client, database)
-        self._types = {
-            columns.table: [get_from_name(name) for name in columns.types]
-            for columns in (EVENT_LOG, EVENTS, FAILURE_LOG, DELIVERY_LOG)
+        packing = Packing(log, topic, database=database, compression=client.write_compression)
+        packings: dict[Kind, Callable[[Sequence[LogRecord]], Packed]] = {
+            "events": packing.events,
+            "failures": packing.failures,
+            "deliveries": packing.deliveries,
         }
+        self._pack = packings[kind]
 
     async def high_water_mark(self, partition: int) -> int | None:
         """The highest offset of the partition that the archive has; None for none.
@@ -99,22 +81,28 @@ class Archive:
         number of conversations. Call it when a partition is assigned. Raises ArchiveError."""
         return await asyncio.to_thread(self._eraser.finish)
 
-    async def insert(self, partition: int, records: Sequence[LogRecord]) -> None:
-        """Inserts one range: consecutive records of the partition, as they were read (offsets may
+    async def pack(self, records: Sequence[LogRecord]) -> Packed:
+        """A batch: of each partition in it consecutive records, as they were read (offsets may
         have gaps, where Kafka compacted or aborted). At most what `cut` gives.
 
-        Returns once it is durable as far as the server tells. Raises ArchiveError; after
-        ArchiveUnavailable send the same records again. Rows are made in a thread.
+        Made in a thread, while another batch may be inserted. Raises ArchiveRefused.
         """
-        if not records:
-            return
-        await asyncio.to_thread(self._insert, partition, records)
+        return await asyncio.to_thread(self._pack, records)
 
-    def token(self, partition: int, records: Sequence[LogRecord]) -> str:
-        """Guard 2. A function of the range alone: the engine drops a second insert under a token
+    async def insert(self, packed: Packed) -> None:
+        """Returns once it is durable as far as the server tells. Raises ArchiveError; after
+        ArchiveUnavailable insert the same batch again."""
+        await asyncio.to_thread(self._insert, packed)
+
+    async def write(self, records: Sequence[LogRecord]) -> None:
+        """Packs and inserts, for who has nothing to do meanwhile."""
+        await self.insert(await self.pack(records))
+
+    def token(self, ranges: Sequence[Range]) -> str:
+        """Guard 2. A function of the ranges alone: the engine drops a second insert under a token
         without looking at its rows (measured), so a range must never stand for other rows."""
-        first, last = records[0].offset, records[-1].offset
-        return f"{self._log}:{self._topic}:{partition}:{first}-{last}"
+        told = (f"{one.partition}:{one.first}-{one.last}" for one in ranges)
+        return f"{self._log}:{self._topic}:{','.join(told)}"
 
     def _high_water_mark(self, partition: int) -> int | None:
         table = _TABLES[self._kind]
@@ -130,62 +118,19 @@ class Archive:
         highest, count = rows[0]
         return int(highest) if count else None
 
-    def _insert(self, partition: int, records: Sequence[LogRecord]) -> None:
-        token = self.token(partition, records)
-        written = Range(self._log, self._topic, partition, records[0].offset, records[-1].offset)
-        if self._kind == "deliveries":
-            deliveries = delivery_columns(self._log, self._topic, records)
-            self._send(DELIVERY_LOG, self._packed(DELIVERY_LOG, deliveries), token)
-            return
-        if self._kind == "failures":
-            failures = failure_columns(self._log, self._topic, records)
-            self._send(FAILURE_LOG, self._packed(FAILURE_LOG, failures), token)
-            self._eraser.after_failures(records, written)
-            return
-        try:
-            logged, happened, blocks = self._event_blocks(records, strict=False)
-        except DoesNotFit:
-            # A value of a wrong type somewhere in the batch: find it, and let the rest pass.
-            logged, happened, blocks = self._event_blocks(records, strict=True)
-        erasures = erasures_in(happened)
+    def _insert(self, packed: Packed) -> None:
+        token = self.token(packed.ranges)
+        erasures = erasures_in(packed.happened)
         self._eraser.note(erasures)
-        # This order: the mark is read from event_log, so a record must not be there before it is
-        # in `events`. A materialized view would be filled after its source, and a crash between
-        # the two would leave a hole that the mark skips for ever. What a kill leaves in `events`
-        # alone is read from the log again, or, where the log is forgotten, by unlogged.py.
-        for columns, block in zip((EVENTS, EVENT_LOG), blocks, strict=True):
+        for columns, block in packed.inserts:
             self._send(columns, block, token)
         self._eraser.carry_out(erasures)
-        self._eraser.after_events(logged, written)
-
-    def _event_blocks(
-        self, records: Sequence[LogRecord], *, strict: bool
-    ) -> tuple[Data, Data, tuple[bytes, bytes]]:
-        logged, happened = event_columns(self._log, self._topic, records, strict=strict)
-        blocks = self._packed(EVENTS, happened), self._packed(EVENT_LOG, logged)
-        return logged, happened, blocks
-
-    def _packed(self, columns: Columns, data: Data) -> bytes:
-        """The insert statement and its rows, whole before anything is sent: a row that does not
-        fit must not be found when half of the batch is on its way."""
-        if not data[0]:
-            return b""
-        context = InsertContext(
-            f"{self._database}.{columns.table}",
-            columns.names,
-            self._types[columns.table],
-            data,
-            column_oriented=True,
-            compression=self._client.write_compression,
-        )
-        block = b"".join(NativeTransform.build_insert(context))
-        if context.insert_exception is not None:
-            raise DoesNotFit(columns.table, context.column_name or "?") from None
-        return block
+        if self._kind == "events":
+            self._eraser.after_events(packed.logged, packed.ranges)
+        elif self._kind == "failures":
+            self._eraser.after_failures(packed.records, packed.ranges)
 
     def _send(self, columns: Columns, block: bytes, token: str) -> None:
-        if not block:
-            return
         try:
             self._client.raw_insert(
                 "",  # the statement stands before the rows
@@ -200,19 +145,15 @@ class Archive:
 
 async def insert_until_acknowledged(
     archive: Archive,
-    partition: int,
-    records: Sequence[LogRecord],
+    packed: Packed,
     *,
     sleep: Callable[[float], Awaitable[None]],
     on_trouble: Callable[[ArchiveUnavailable, int, float], None],
     jitter: random.Random,
 ) -> None:
-    """Sends the range until a definite answer comes. Raises ArchiveRefused."""
+    """Sends the batch until a definite answer comes. Raises ArchiveRefused."""
     await until_available(
-        lambda: archive.insert(partition, records),
-        sleep=sleep,
-        on_trouble=on_trouble,
-        jitter=jitter,
+        lambda: archive.insert(packed), sleep=sleep, on_trouble=on_trouble, jitter=jitter
     )
 
 
@@ -241,23 +182,6 @@ async def until_available(
             await sleep(wait)
 
 
-def cut(records: Sequence[LogRecord]) -> Iterator[Sequence[LogRecord]]:
-    """Splits into ranges of at most MAX_ROWS and MAX_BYTES: the same list, the same ranges.
-
-    A single larger record is a range of its own.
-    """
-    start = 0
-    size = 0
-    for index, record in enumerate(records):
-        length = len(record.value or b"") + len(record.key or b"")
-        if index > start and (index - start >= MAX_ROWS or size + length > MAX_BYTES):
-            yield records[start:index]
-            start, size = index, 0
-        size += length
-    if start < len(records):
-        yield records[start:]
-
-
 def refuse_if_ahead(mark: int | None, end_offset: int, *, topic: str, partition: int) -> None:
     """Guard 1's other half: a mark at or beyond the end of the partition (`end_offset` is the next
     offset to be written) means a recreated topic or the wrong cluster. Raises ArchiveAhead."""
@@ -270,14 +194,11 @@ def refuse_if_ahead(mark: int | None, end_offset: int, *, topic: str, partition:
 
 
 __all__ = [
-    "MAX_BYTES",
-    "MAX_ROWS",
-    "MAX_SECONDS",
     "Archive",
     "ArchiveError",
     "LogRecord",
+    "Packed",
     "TooManyParts",
-    "cut",
     "insert_until_acknowledged",
     "refuse_if_ahead",
     "until_available",

@@ -124,12 +124,12 @@ class Eraser:
 
     def carry_out(self, erasures: Sequence[Erasure]) -> None:
         """Blanks everything that is there of them, and notes that it is done."""
-        self._blank((*sql.OF_EVENTS, *sql.LOOSE, *sql.OF_FAILURES), erasures, None)
+        self._blank((*sql.OF_EVENTS, *sql.LOOSE, *sql.OF_FAILURES), erasures, ())
         self._touch(erasures)
         self.note(erasures, finished=True)
 
-    def after_events(self, logged: Data, written: Range) -> None:
-        """Blanks what a range (columns of EVENT_LOG) brought of conversations that are erased."""
+    def after_events(self, logged: Data, written: Sequence[Range]) -> None:
+        """Blanks what a batch (columns of EVENT_LOG) brought of conversations that are erased."""
         self._refresh()
         if not self._known:
             return
@@ -147,8 +147,8 @@ class Eraser:
         ]
         self._blank(sql.LOOSE, self._named_in(loose), written)
 
-    def after_failures(self, records: Iterable[LogRecord], written: Range) -> None:
-        """Blanks the failures of a range that name somebody who is erased."""
+    def after_failures(self, records: Iterable[LogRecord], written: Sequence[Range]) -> None:
+        """Blanks the failures of a batch that name somebody who is erased."""
         self._refresh()
         if self._known:
             named = self._named_in(record.value or b"" for record in records)
@@ -181,8 +181,12 @@ class Eraser:
                 self._latest = max(self._latest, noted)
 
     def _blank(
-        self, blankings: Iterable[sql.Blanking], erasures: Sequence[Erasure], written: Range | None
+        self,
+        blankings: Iterable[sql.Blanking],
+        erasures: Sequence[Erasure],
+        written: Sequence[Range],
     ) -> None:
+        """Within the ranges just written; everywhere, where there are none."""
         for start in range(0, len(erasures), _AT_ONCE):
             some = erasures[start : start + _AT_ONCE]
             late = self._late(some)
@@ -190,9 +194,10 @@ class Eraser:
             for blanking in blankings:
                 table, matches, update = blanking
                 # What is late may have been told before: an echo knows of no command.
-                if written is not None and table in sql.LOGGED and not late:
+                if written and table in sql.LOGGED and not late:
                     matches = f"{sql.WITHIN} AND {matches}"
-                    self._mutate(table, matches, update, named | written._asdict())
+                    for one in written:
+                        self._mutate(table, matches, update, named | one._asdict())
                 else:
                     self._mutate(table, matches, update, named)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -24,9 +24,8 @@ Data = list[list[Any]]
 """A table's columns, in the order of its `Columns.names`."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
-    """One record as it stands on the log."""
+class LogRecord(NamedTuple):
+    """One record as it stands on the log. A tuple, since one is made of every event."""
 
     partition: int
     offset: int

@@ -10,19 +10,23 @@ import faust
 from schemas.topics import EVENTS, FAILURES, HOOK_DELIVERIES
 from sinks.archive import LogRecord
 from streams.agents.batches import BatchSchema
-from streams.agents.sink_partition import SinkPartition
+from streams.agents.sink import Sink
 from streams.settings import Settings
 
 ARCHIVED = (EVENTS, FAILURES, HOOK_DELIVERIES)
 
-OpenSink = Callable[[str, int], Awaitable[SinkPartition]]
+OpenSink = Callable[[str], Sink]
+MarkOf = Callable[[str, int], Awaitable[int | None]]
+"""The highest offset that the archive has of a topic's partition."""
 
 
-def add_history_agent(app: faust.App, settings: Settings, open_sink: OpenSink) -> None:
-    """Each partition buffers, cuts and inserts on its own; offsets are acknowledged after that."""
+def add_history_agent(
+    app: faust.App, settings: Settings, open_sink: OpenSink, mark_of: MarkOf
+) -> None:
+    """Each topic gathers and inserts on its own; offsets are acknowledged after that."""
     names = tuple(settings.topic(name) for name in ARCHIVED)
     topic = app.topic(*names, schema=BatchSchema())
-    sinks: dict[tuple[str, int], SinkPartition] = {}
+    sinks: dict[str, Sink] = {}
 
     @app.on_partitions_revoked.connect
     async def close_sinks(*_: Any, **__: Any) -> None:
@@ -31,14 +35,20 @@ def add_history_agent(app: faust.App, settings: Settings, open_sink: OpenSink) -
         sinks.clear()
         await asyncio.gather(*(sink.close() for sink in closing))
 
+    async def sink_of(name: str, partition: int) -> Sink:
+        if name not in sinks or not sinks[name].follows(partition):
+            mark = await mark_of(name, partition)
+            if name not in sinks:
+                sinks[name] = open_sink(name)
+            sinks[name].follow(partition, mark)
+        return sinks[name]
+
     @app.agent(topic, name="history", concurrency=1)
     async def sink_history(stream: Any) -> None:
         async for event in stream.noack().events():
-            where = (event.message.topic, event.message.partition)
-            if where not in sinks:
-                sinks[where] = await open_sink(*where)
+            sink = await sink_of(event.message.topic, event.message.partition)
             records = [_log_record(record) for record in event.value]
-            await sinks[where].put(records, _acknowledge(stream, event))
+            await sink.put(records, _acknowledge(stream, event))
 
 
 def _log_record(record: Any) -> LogRecord:

@@ -17,6 +17,7 @@ from sinks import facts
 from sinks.archive import (
     Archive,
     LogRecord,
+    Packed,
     insert_until_acknowledged,
     refuse_if_ahead,
     until_available,
@@ -27,7 +28,7 @@ from sinks.standing import standing
 from streams import kafka
 from streams.agents.computing import keep_computed
 from streams.agents.history import ARCHIVED, add_history_agent
-from streams.agents.sink_partition import Insert, SinkPartition
+from streams.agents.sink import Sink
 from streams.agents.standing import keep_told
 from streams.log_positions import ends_now
 from streams.monitoring import metrics, traces
@@ -65,7 +66,7 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     await prober.start()
     stack.push_async_callback(prober.stop)
 
-    async def open_sink(topic: str, partition: int) -> SinkPartition:
+    async def mark_of(topic: str, partition: int) -> int | None:
         archive = archives[topic]
 
         async def mark_now() -> int | None:
@@ -76,20 +77,19 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         mark = await until_available(
             mark_now,
             sleep=asyncio.sleep,
-            on_trouble=_telling(topic, partition),
+            on_trouble=_telling(topic),
             jitter=random.Random(),  # noqa: S311 - spreads waits; nothing secret
         )
         place = TopicPartition(topic, partition)
         ends = await ends_now(settings, prober, [place])
         refuse_if_ahead(mark, ends[place], topic=topic, partition=partition)
-        return SinkPartition(
-            partition,
-            mark=mark,
-            insert=_inserting(archive, topic),
-            on_failure=lambda error: _crash(app, error),
-        )
+        return mark
 
-    add_history_agent(app, settings, open_sink)
+    def open_sink(topic: str) -> Sink:
+        writer = PatientWriter(archives[topic], topic)
+        return Sink(writer, on_failure=lambda error: _crash(app, error))
+
+    add_history_agent(app, settings, open_sink, mark_of)
     await _compute_facts(settings, stack)
     return app
 
@@ -117,19 +117,27 @@ async def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
     stack.callback(telling.cancel)
 
 
-def _inserting(archive: Archive, topic: str) -> Insert:
-    jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
+class PatientWriter:
+    """An archive whose inserts wait trouble out, and are measured."""
 
-    async def insert(partition: int, records: Sequence[LogRecord]) -> None:
+    def __init__(self, archive: Archive, topic: str) -> None:
+        self._archive = archive
+        self._topic = topic
+        self._jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
+
+    async def pack(self, records: Sequence[LogRecord]) -> Packed:
+        return await self._archive.pack(records)
+
+    async def insert(self, packed: Packed) -> None:
+        topic, records = self._topic, packed.records
         began = time.time_ns()
         with metrics.INSERT_SECONDS.labels(topic).time():
             await insert_until_acknowledged(
-                archive,
-                partition,
-                records,
+                self._archive,
+                packed,
                 sleep=asyncio.sleep,
-                on_trouble=_telling(topic, partition),
-                jitter=jitter,
+                on_trouble=_telling(topic),
+                jitter=self._jitter,
             )
         traces.inserted(records, began, time.time_ns(), topic=topic)
         metrics.INSERT_ROWS.labels(topic).observe(len(records))
@@ -137,14 +145,12 @@ def _inserting(archive: Archive, topic: str) -> Insert:
             max(0.0, time.time() - records[-1].timestamp_ms / 1000)
         )
 
-    return insert
 
-
-def _telling(topic: str, partition: int) -> Callable[[ArchiveUnavailable, int, float], None]:
+def _telling(topic: str) -> Callable[[ArchiveUnavailable, int, float], None]:
     def waited_out(error: ArchiveUnavailable, attempt: int, wait: float) -> None:
         trouble("ClickHouse")
         log.warning(
-            "archive_unavailable", topic=topic, partition=partition, error=str(error),
+            "archive_unavailable", topic=topic, error=str(error),
             attempt=attempt, retry_in_seconds=round(wait, 2),
         )  # fmt: skip
 

@@ -15,10 +15,11 @@ from faust.agents.agent import Agent
 from faust.streams import Stream
 
 from sinks.archive import Archive, LogRecord
+from sinks.erasure import Range
 from streams.agents import history
 from streams.agents.journal import TableJournal
 from streams.agents.outgoing import Noted, Outgoing
-from streams.agents.sink_partition import SinkPartition
+from streams.agents.sink import Sink
 from streams.cli.worker import WorkerName, worker_command
 
 
@@ -59,9 +60,9 @@ def concurrency_two() -> WorkerName:
 def token_of_the_time() -> WorkerName:
     """A token that is "unique" for each try."""
 
-    def token(archive: Archive, partition: int, records: Sequence[LogRecord]) -> str:
-        del archive, records
-        return f"{partition}-{time.time_ns()}"
+    def token(archive: Archive, ranges: Sequence[Range]) -> str:
+        del archive, ranges
+        return str(time.time_ns())
 
     Archive.token = token  # type: ignore[method-assign]
     return WorkerName.HISTORY
@@ -69,17 +70,17 @@ def token_of_the_time() -> WorkerName:
 
 def committing_before_inserting() -> WorkerName:
     """Acknowledged when buffered: "the insert follows within the second"."""
-    ordinary = SinkPartition.put
+    ordinary = Sink.put
 
     async def put(
-        sink: SinkPartition,
+        sink: Sink,
         records: Sequence[LogRecord],
         acknowledge: Callable[[], Awaitable[object]],
     ) -> None:
         await acknowledge()
         await ordinary(sink, records, _nothing)
 
-    SinkPartition.put = put  # type: ignore[method-assign]
+    Sink.put = put  # type: ignore[method-assign]
     return WorkerName.HISTORY
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from streams.agents.delivery import Delivery
 from streams.agents.normaliser import Normaliser
-from streams.agents.sink_partition import SinkPartition
+from streams.agents.sink import Sink
 from streams.cli.worker import WorkerName, worker_command
 
 WHERE: dict[str, tuple[type[Any], str]] = {
     "conversations": (Normaliser, "handle"),
-    "history": (SinkPartition, "put"),
+    "history": (Sink, "put"),
     "delivery": (Delivery, "take_outbound"),
 }
 

@@ -158,12 +158,12 @@ def archive_simulation(
         for offset, event in enumerate([*told, *more])
     ]
     archive = Archive(client, log=log, topic="dm.events.v1", database=database)
-    asyncio.run(archive.insert(0, records))
+    asyncio.run(archive.write(records))
     if with_sends:
         headers = [(FailureHeader.ID, b"f1"), (FailureHeader.STAGE, b"normalise"),
                    (FailureHeader.REASON, b"unreadable")]  # fmt: skip
         failures = Archive(
             client, log=log, topic="dm.failures.v1", kind="failures", database=database
         )
-        asyncio.run(failures.insert(0, [LogRecord(0, 0, stamp, b"k", b"{", headers)]))
+        asyncio.run(failures.write([LogRecord(0, 0, stamp, b"k", b"{", headers)]))
     facts.refresh(client, database=database)

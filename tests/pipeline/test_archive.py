@@ -19,7 +19,7 @@ from schemas import data
 from schemas.events import MessageReceived
 from schemas.ids import event_id
 from sinks import clickhouse, completeness
-from sinks.archive import Archive, LogRecord, cut, insert_until_acknowledged, refuse_if_ahead
+from sinks.archive import Archive, LogRecord, insert_until_acknowledged, refuse_if_ahead
 from sinks.errors import (
     ArchiveAhead,
     ArchiveError,
@@ -27,6 +27,7 @@ from sinks.errors import (
     ArchiveUnavailable,
     TooManyParts,
 )
+from sinks.packing import cut
 from tests.conftest import ClickHouse
 from tests.pipeline.cutting_proxy import cutting_proxy
 
@@ -77,6 +78,11 @@ def records(first: int, last: int, *, profile: str) -> list[LogRecord]:
     return [record(offset, profile=profile) for offset in range(first, last + 1)]
 
 
+def spread(given: list[LogRecord]) -> list[LogRecord]:
+    """Over three partitions, each with offsets from 0."""
+    return [one._replace(partition=n % 3, offset=n // 3) for n, one in enumerate(given)]
+
+
 def stored(client: Client, database: str, log: str, profile: str) -> tuple[int, int, int, int]:
     """Rows of event_log and events: as they lie there, and as a reader sees them."""
     counts = []
@@ -102,9 +108,9 @@ async def test_the_mark_is_the_highest_offset_of_this_log_and_partition(
     """Guard 1."""
     archive = Archive(client, log=log, topic=TOPIC, database=database)
     assert await archive.high_water_mark(0) is None
-    await archive.insert(0, [record(0)])
+    await archive.write([record(0)])
     assert await archive.high_water_mark(0) == 0
-    await archive.insert(0, records(1, 7, profile=log))
+    await archive.write(records(1, 7, profile=log))
     assert await archive.high_water_mark(0) == 7
     assert await archive.high_water_mark(1) is None
     other = Archive(client, log=log + "x", topic=TOPIC, database=database)
@@ -124,8 +130,25 @@ async def test_a_range_sent_twice_lands_once(client: Client, database: str, log:
     archive = Archive(client, log=log, topic=TOPIC, database=database)
     batch = records(0, 99, profile=log)
     for _ in range(3):
-        await archive.insert(0, batch)
+        await archive.write(batch)
     assert stored(client, database, log, log) == (100, 100, 100, 100)
+
+
+async def test_a_batch_of_several_partitions_sent_twice_lands_once_and_moves_each_mark(
+    client: Client, database: str, log: str
+) -> None:
+    """Guards 1 and 2: the token is of all ranges, the marks are the partitions' own."""
+    archive = Archive(client, log=log, topic=TOPIC, database=database)
+    batch = spread(records(0, 99, profile=log))
+    for _ in range(3):
+        await archive.write(batch)
+    assert stored(client, database, log, log) == (100, 100, 100, 100)
+    assert [await archive.high_water_mark(n) for n in range(4)] == [33, 32, 32, None]
+    packed = await archive.pack(batch)
+    assert archive.token(packed.ranges) == f"{log}:{TOPIC}:0:0-33,1:0-32,2:0-32"
+    # What came to one of them meanwhile makes it other ranges.
+    await archive.write([*batch, record(100, profile=log)._replace(partition=1, offset=33)])
+    assert stored(client, database, log, log)[2:] == (101, 101)
 
 
 @pytest.mark.parametrize("table", ["event_log", "events"])
@@ -149,8 +172,7 @@ async def test_an_insert_whose_answer_was_lost_is_repeated_and_lands_once(
         proxy.answers_to_lose, proxy.hold_seconds = 2, hold_seconds
         await insert_until_acknowledged(
             archive,
-            0,
-            records(0, 99, profile=log),
+            await archive.pack(records(0, 99, profile=log)),
             sleep=lambda _: asyncio.sleep(0.01),
             on_trouble=lambda trouble, _attempt, _wait: troubles.append(trouble),
             jitter=random.Random(1),
@@ -167,9 +189,9 @@ async def test_what_a_zombie_cut_otherwise_is_healed_by_identity(
 ) -> None:
     """Guard 3: no mark was read and the ranges differ, so no token helps."""
     archive = Archive(client, log=log, topic=TOPIC, database=database)
-    await archive.insert(0, records(0, 59, profile=log))
-    await archive.insert(0, records(30, 99, profile=log))
-    await archive.insert(0, records(0, 99, profile=log))
+    await archive.write(records(0, 59, profile=log))
+    await archive.write(records(30, 99, profile=log))
+    await archive.write(records(0, 99, profile=log))
     assert stored(client, database, log, log) == (230, 230, 100, 100)
     [report] = [r for r in completeness.check(client, database=database) if r.log == log]
     assert (report.rows, report.missing, report.duplicates) == (100, 0, 130)
@@ -189,17 +211,17 @@ async def test_a_crash_between_the_two_tables_leaves_no_hole(
 
     batch = records(0, 9, profile=log)
     with pytest.raises(ArchiveUnavailable):
-        await Dies(client, log=log, topic=TOPIC, database=database).insert(0, batch)
+        await Dies(client, log=log, topic=TOPIC, database=database).write(batch)
     archive = Archive(client, log=log, topic=TOPIC, database=database)
     assert await archive.high_water_mark(0) is None
-    await archive.insert(0, batch[:5])
-    await archive.insert(0, batch[5:])
+    await archive.write(batch[:5])
+    await archive.write(batch[5:])
     assert stored(client, database, log, log)[2:] == (10, 10)
 
 
 async def test_a_missing_offset_is_found(client: Client, database: str, log: str) -> None:
     archive = Archive(client, log=log, topic=TOPIC, database=database)
-    await archive.insert(0, [record(3), record(4), record(7)])
+    await archive.write([record(3), record(4), record(7)])
     [report] = [r for r in completeness.check(client, database=database) if r.log == log]
     assert (report.first, report.last, report.rows, report.missing) == (3, 7, 3, 2)
     assert not report.is_complete
@@ -223,7 +245,7 @@ async def test_every_record_keeps_its_place_however_broken(
     batch += [LogRecord(0, place, 0, None, value, ()) for place, value in enumerate(broken, 1)]
     batch.append(record(len(batch), profile=log))
     archive = Archive(client, log=log, topic=TOPIC, database=database)
-    await archive.insert(0, batch)
+    await archive.write(batch)
 
     rows = client.query(
         f"SELECT _offset, type, payload FROM {database}.event_log"
@@ -253,21 +275,21 @@ async def test_too_many_parts_is_told_apart(
         " MODIFY SETTING parts_to_delay_insert = 1, parts_to_throw_insert = 1"
     )
     archive = Archive(client, log=log, topic=TOPIC, database=database)
-    await archive.insert(0, [record(0)])
+    await archive.write([record(0)])
     with pytest.raises(TooManyParts) as caught:
-        await archive.insert(0, [record(1)])
+        await archive.write([record(1)])
     assert caught.value.retry_after >= 5
     client.command(
         f"ALTER TABLE {database}.events RESET SETTING parts_to_delay_insert, parts_to_throw_insert"
     )
-    await archive.insert(0, [record(1)])
+    await archive.write([record(1)])
     assert await archive.high_water_mark(0) == 1
 
 
 async def test_a_missing_table_is_refused_with_advice(client: Client, log: str) -> None:
     archive = Archive(client, log=log, topic=TOPIC, database="nowhere")
     with pytest.raises(ArchiveRefused, match=r"nowhere\.events.*dmstream migrate"):
-        await archive.insert(0, [record(0)])
+        await archive.write([record(0)])
     with pytest.raises(ArchiveRefused):
         await archive.high_water_mark(0)
 
@@ -280,7 +302,7 @@ async def test_a_refusal_names_the_column_and_no_text(
     client.command(f"ALTER TABLE {database}.events MODIFY COLUMN text UInt8")
     archive = Archive(client, log=log, topic=TOPIC, database=database)
     with pytest.raises(ArchiveError) as caught:
-        await archive.insert(0, [record(0)])
+        await archive.write([record(0)])
     assert SECRET_TEXT not in repr(caught.value)
     assert isinstance(caught.value, ArchiveRefused)
     assert f"{database}.events" in str(caught.value)
@@ -297,7 +319,7 @@ async def test_nobody_there_is_unavailable(log: str, embedded_clickhouse: ClickH
         gone = clickhouse.connect(f"http://127.0.0.1:{proxy.port}")
     archive = Archive(gone, log=log, topic=TOPIC)
     with pytest.raises(ArchiveUnavailable):
-        await archive.insert(0, [record(0)])
+        await archive.write([record(0)])
     with pytest.raises(ArchiveUnavailable):
         await archive.high_water_mark(0)
 
@@ -311,25 +333,36 @@ async def test_nobody_there_is_unavailable(log: str, embedded_clickhouse: ClickH
 def test_however_ranges_are_cut_repeated_and_overlapped_each_record_is_there_once(
     data: st.DataObject, client: Client, database: str
 ) -> None:
-    """Invariant 10."""
+    """Invariant 10: a batch is of any range of each of some partitions."""
     log = uuid.uuid4().hex
     archive = Archive(client, log=log, topic=TOPIC, database=database)
-    batch = records(0, 30, profile=log)
-    ranges = data.draw(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=6))
-    for first, last in [*ranges, (0, 30), *ranges]:
-        asyncio.run(archive.insert(0, batch[min(first, last) : max(first, last) + 1]))
+    batch = spread(records(0, 30, profile=log))
+    ends = st.tuples(st.integers(0, 10), st.integers(0, 10)).map(sorted)
+    cuts = data.draw(
+        st.lists(st.dictionaries(st.integers(0, 2), ends, min_size=1, max_size=3), max_size=6)
+    )
+    whole = {partition: [0, 10] for partition in range(3)}
+    for ranges in [*cuts, whole, *cuts]:
+        part = [
+            one
+            for one in batch
+            if one.partition in ranges
+            and ranges[one.partition][0] <= one.offset <= ranges[one.partition][1]
+        ]
+        if part:
+            asyncio.run(archive.write(part))
     seen = client.query(
-        f"SELECT _offset, payload FROM {database}.event_log FINAL"
-        " WHERE _log = {log:String} ORDER BY 1",
+        f"SELECT _partition, _offset, payload FROM {database}.event_log FINAL"
+        " WHERE _log = {log:String} ORDER BY 2, 1",
         parameters={"log": log},
         query_formats={"String": "bytes"},
     ).result_rows
-    assert list(seen) == [(r.offset, r.value) for r in batch]
+    assert list(seen) == [(r.partition, r.offset, r.value) for r in batch]
     assert stored(client, database, log, log)[2:] == (31, 31)
 
 
 def test_cut_ranges_go_in_one_after_another(client: Client, database: str, log: str) -> None:
     archive = Archive(client, log=log, topic=TOPIC, database=database)
     for part in cut(records(0, 2_000, profile=log)):
-        asyncio.run(archive.insert(0, part))
+        asyncio.run(archive.write(part))
     assert stored(client, database, log, log) == (2_001, 2_001, 2_001, 2_001)

@@ -148,7 +148,7 @@ def test_sql_and_the_core_decide_alike_at_every_boundary(
     records = [
         LogRecord(0, n, 1_700_000_000_000, b"k", e.to_json(), ()) for n, e in enumerate(told)
     ]
-    asyncio.run(archive.insert(0, records))
+    asyncio.run(archive.write(records))
     if computed:
         facts.refresh(client, database=database)
     states = folded(told)

@@ -42,11 +42,9 @@ def moved(given: LogRecord, partition: int, offset: int, origin: str = "") -> Lo
     return LogRecord(partition, offset, given.timestamp_ms, given.key, given.value, headers)
 
 
-def store(
-    client: Client, database: str, log: str, partition: int, records: list[LogRecord]
-) -> None:
+def store(client: Client, database: str, log: str, records: list[LogRecord]) -> None:
     archive = Archive(client, log=log, topic="dm.events.v1", database=database)
-    asyncio.run(archive.insert(partition, records))
+    asyncio.run(archive.write(records))
 
 
 def restored(archived: list[Archived], partition: int = 0) -> list[LogRecord]:
@@ -64,17 +62,15 @@ def test_an_empty_archive_gives_nothing(client: Client, database: str) -> None:
 def test_every_event_comes_back_once_in_the_order_of_its_log(client: Client, database: str) -> None:
     events = [record(n, profile=f"p{n % 2}") for n in range(8)]
     # Told twice on the first log; one unreadable record; the second log begins with the first's.
-    store(client, database, "first", 1, [moved(events[1], 1, 0), moved(events[3], 1, 1)])
-    store(client, database, "first", 0, [
+    store(client, database, "first", [moved(events[1], 1, 0), moved(events[3], 1, 1)])
+    store(client, database, "first", [
         moved(events[0], 0, 0), moved(events[2], 0, 1), moved(events[0], 0, 2),
         LogRecord(0, 3, 0, b"p0", b"not json", ()), moved(events[4], 0, 4),
     ])  # fmt: skip
-    store(client, database, "second", 0, [
+    store(client, database, "second", [
         moved(events[2], 0, 0, "first/0/1"), moved(events[6], 0, 1), moved(events[6], 0, 2),
     ])  # fmt: skip
-    store(
-        client, database, "first", 0, [moved(events[2], 0, 1), moved(events[0], 0, 2)]
-    )  # a zombie
+    store(client, database, "first", [moved(events[2], 0, 1), moved(events[0], 0, 2)])  # a zombie
 
     assert incarnations(client, database=database) == ["first", "second"]
     assert list(read_back(client, database=database)) == [
@@ -90,14 +86,14 @@ def test_an_older_log_goes_only_when_the_current_one_has_all_of_it(
     client: Client, database: str
 ) -> None:
     events = [record(n) for n in range(5)]
-    store(client, database, "old", 0, [moved(e, 0, n) for n, e in enumerate(events[:4])])
-    store(client, database, "old", 0, [LogRecord(0, 4, 0, None, b"unreadable", ())])
+    store(client, database, "old", [moved(e, 0, n) for n, e in enumerate(events[:4])])
+    store(client, database, "old", [LogRecord(0, 4, 0, None, b"unreadable", ())])
     back = restored(list(read_back(client, database=database)))
-    store(client, database, "new", 0, back[:-1])
+    store(client, database, "new", back[:-1])
     assert drop_superseded(client, "new", database=database) == []
     assert incarnations(client, database=database) == ["old", "new"]
 
-    store(client, database, "new", 0, [*back[-1:], moved(events[4], 0, 4)])
+    store(client, database, "new", [*back[-1:], moved(events[4], 0, 4)])
     assert drop_superseded(client, "unknown", database=database) == []
     assert drop_superseded(client, "new", database=database) == ["old"]
     assert incarnations(client, database=database) == ["new"]
@@ -109,13 +105,13 @@ def test_an_older_log_goes_only_when_the_current_one_has_all_of_it(
 def test_three_restarts_double_nothing(client: Client, database: str) -> None:
     """Invariant 10, over incarnations: what analysts see stays the same, the log stays whole."""
     profile = uuid.uuid4().hex
-    store(client, database, "log 0", 0, [record(n, profile=profile) for n in range(50)])
+    store(client, database, "log 0", [record(n, profile=profile) for n in range(50)])
     views = f"{database}_analytics"
     before = client.query(f"SELECT * FROM {views}.messages ORDER BY message_id").result_rows
     for restart in (1, 2, 3):
         back = restored(list(read_back(client, database=database)))
         assert len(back) == 50
-        store(client, database, f"log {restart}", 0, back)
+        store(client, database, f"log {restart}", back)
         assert (
             client.query(f"SELECT * FROM {views}.messages ORDER BY message_id").result_rows
             == before
@@ -129,15 +125,13 @@ def test_three_restarts_double_nothing(client: Client, database: str) -> None:
 def test_a_long_log_is_read_as_a_stream(client: Client, database: str) -> None:
     for part in range(3):
         first = part * 20_000
-        store(client, database, "long", 0, [record(n) for n in range(first, first + 20_000)])
+        store(client, database, "long", [record(n) for n in range(first, first + 20_000)])
     stream = read_back(client, database=database)
     offsets = [int(origin.rpartition("/")[2]) for _, _, origin in stream]
     assert offsets == list(range(60_000))
 
 
-def store_in_events_alone(
-    client: Client, database: str, partition: int, records: list[LogRecord]
-) -> None:
+def store_in_events_alone(client: Client, database: str, records: list[LogRecord]) -> None:
     """What a kill between the writer's two inserts leaves."""
 
     class KilledError(Exception):
@@ -151,7 +145,7 @@ def store_in_events_alone(
 
     archive = Dying(client, log="killed", topic="dm.events.v1", database=database)
     with pytest.raises(KilledError):
-        asyncio.run(archive.insert(partition, records))
+        asyncio.run(archive.write(records))
 
 
 def told(events: Iterable[Event]) -> list[LogRecord]:
@@ -180,8 +174,8 @@ def test_what_a_kill_kept_from_the_log_comes_back_last_and_as_it_was(
     echo = sent.model_copy(update={"data": sent.data.model_copy(update={"command_id": None})})
     lost: list[Event] = [registered, switched, accepted, attempted, sent]
     # The echo was logged: the answer to the send is of the same id, and names the command.
-    store(client, database, "killed", 0, [record(0), moved(told([echo])[0], 0, 1)])
-    store_in_events_alone(client, database, 0, told(lost))
+    store(client, database, "killed", [record(0), moved(told([echo])[0], 0, 1)])
+    store_in_events_alone(client, database, told(lost))
 
     back = list(read_back(client, database=database))
     assert [origin for _, _, origin in back[2:]] == [UNLOGGED] * len(lost)
@@ -191,7 +185,7 @@ def test_what_a_kill_kept_from_the_log_comes_back_last_and_as_it_was(
 
     views = f"SELECT * FROM {database}_analytics.messages ORDER BY message_id"
     before = client.query(views).result_rows
-    store(client, database, "next", 0, restored(back))
+    store(client, database, "next", restored(back))
     again = list(read_back(client, database=database))
     assert {origin.partition("/")[0] for _, _, origin in again} == {"killed", "next"}
     assert drop_superseded(client, "next", database=database) == ["killed"]
@@ -201,7 +195,7 @@ def test_what_a_kill_kept_from_the_log_comes_back_last_and_as_it_was(
 
 
 def test_a_kill_in_the_very_first_insert_loses_nothing(client: Client, database: str) -> None:
-    store_in_events_alone(client, database, 0, [record(0), record(1)])
+    store_in_events_alone(client, database, [record(0), record(1)])
     back = list(read_back(client, database=database))
     assert [parse_event(value) for _, value, _ in back] == [
         parse_event(record(n).value or b"") for n in (0, 1)
@@ -212,7 +206,7 @@ def test_a_kill_in_the_very_first_insert_loses_nothing(client: Client, database:
 def test_the_count_is_of_what_comes_back_not_of_ids(client: Client, database: str) -> None:
     """One id in two forms comes back twice; one form on two logs comes back once."""
     one, other = record(0), record(0, text="another copy")
-    store(client, database, "first", 0, [moved(one, 0, 0), moved(other, 0, 1)])
-    store(client, database, "second", 0, [moved(one, 0, 0), moved(record(1), 0, 1)])
+    store(client, database, "first", [moved(one, 0, 0), moved(other, 0, 1)])
+    store(client, database, "second", [moved(one, 0, 0), moved(record(1), 0, 1)])
     assert len(list(read_back(client, database=database))) == 3
     assert count_back(client, database=database) == 3

@@ -80,7 +80,7 @@ class Day:
             for offset, event in enumerate(self.events)
         ]
         archive = Archive(client, log=uuid.uuid4().hex, topic="dm.events.v1", database=database)
-        asyncio.run(archive.insert(0, records))
+        asyncio.run(archive.write(records))
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_a_failure_told_twice_is_one(client: Client, database: str, ask: Ask) ->
         for offset in (0, 1)
     ]
     records.append(LogRecord(0, 2, 1_700_000_000_000, None, None, ()))
-    asyncio.run(archive.insert(0, records))
+    asyncio.run(archive.write(records))
 
     rows = ask(
         "SELECT failure_id, stage, reason, error_class, original_topic, original_partition,"

@@ -30,7 +30,7 @@ def put(client: Client, database: str, told: list[Envelope]) -> None:
         LogRecord(0, offset, 1_700_000_000_000, b"k", event.to_json(), ())
         for offset, event in enumerate(told)
     ]
-    asyncio.run(archive.insert(0, records))
+    asyncio.run(archive.write(records))
 
 
 def rows_of(client: Client, database: str, view: str, profiles: list[str], *, nulls: bool) -> Any:

@@ -74,7 +74,7 @@ class HistoryWorker:
             )
             for offset in range(self.next, self.next + most)
         ]
-        asyncio.run(self._archive.insert(0, records))
+        asyncio.run(self._archive.write(records))
         self.next += most
 
 

@@ -45,7 +45,7 @@ def test_a_failure_goes_back_with_its_own_bytes_and_headers(
             client, log="log", topic="dm.failures.v1", kind="failures",
             database=own.clickhouse_database,
         )  # fmt: skip
-        await failures.insert(0, [LogRecord(0, 0, 1, b"page", value, headers)])
+        await failures.write([LogRecord(0, 0, 1, b"page", value, headers)])
         known = await kafka.recognised(own)
         producer = kafka.producer(known)
         await producer.start()

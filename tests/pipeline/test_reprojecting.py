@@ -50,7 +50,7 @@ def records(first: int, count: int) -> list[LogRecord]:
 
 def insert(client: Client, database: str, first: int, count: int) -> None:
     archive = Archive(client, log="l", topic="dm.events.v1", database=database)
-    asyncio.run(archive.insert(0, records(first, count)))
+    asyncio.run(archive.write(records(first, count)))
 
 
 def seen(client: Client, database: str) -> list[Any]:

@@ -29,7 +29,7 @@ def put(client: Client, database: str, batches: list[list[Envelope]]) -> None:
             LogRecord(0, offset, 1_700_000_000_000, event.profileid.encode(), event.to_json(), ())
             for offset, event in enumerate(batch)
         ]
-        asyncio.run(archive_of(client, database, uuid.uuid4().hex).insert(0, records))
+        asyncio.run(archive_of(client, database, uuid.uuid4().hex).write(records))
 
 
 def rows(client: Client, view: str, profile: str, *, with_nulls: bool) -> list[dict[str, Any]]:

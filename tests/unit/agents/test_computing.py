@@ -32,3 +32,22 @@ def test_trouble_is_waited_out_and_the_work_goes_on() -> None:
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(keep_computed(refresh, sleep=sleep, every=2.0))
     assert waits == [2.0, 2.0, 4.0, 8.0, 2.0]
+
+
+def test_a_round_that_took_long_is_followed_by_a_longer_rest() -> None:
+    waits: list[float] = []
+    now = 0.0
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise asyncio.CancelledError
+
+    def refresh() -> Refreshed:
+        nonlocal now
+        now += 5.0 if len(waits) == 1 else 0.1
+        return Refreshed(1, 1)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(keep_computed(refresh, sleep=sleep, every=2.0, clock=lambda: now))
+    assert waits == [2.0, 15.0, 2.0]

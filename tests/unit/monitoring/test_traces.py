@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from schemas.topics import EVENTS
-from sinks.archive import LogRecord
+from sinks.archive import LogRecord, Packed
 from streams.agents.normaliser import Normaliser
 from streams.monitoring import traces
 from streams.settings import Settings
@@ -58,7 +58,7 @@ def normalised(publisher: RecordingPublisher) -> list[tuple[str, Any, Any, Any]]
 
 
 class Archive:
-    async def insert(self, _partition: int, _records: Any) -> None: ...
+    async def insert(self, _packed: Packed) -> None: ...
 
 
 def archived(events: list[tuple[str, Any, Any, Any]]) -> None:
@@ -66,8 +66,8 @@ def archived(events: list[tuple[str, Any, Any, Any]]) -> None:
         LogRecord(0, offset, 0, key, value, given or [])
         for offset, (_, key, value, given) in enumerate(events)
     ]
-    insert = history._inserting(Archive(), EVENTS)  # type: ignore[arg-type]
-    asyncio.run(insert(0, records))
+    writer = history.PatientWriter(Archive(), EVENTS)  # type: ignore[arg-type]
+    asyncio.run(writer.insert(Packed(records, [], [], [], [])))
 
 
 def test_one_trace_spans_the_gateway_the_normaliser_and_the_insert(

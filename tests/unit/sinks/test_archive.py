@@ -8,9 +8,10 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sinks import archive
-from sinks.archive import LogRecord, cut, insert_until_acknowledged, until_available
+from sinks import packing
+from sinks.archive import LogRecord, insert_until_acknowledged, until_available
 from sinks.errors import ArchiveRefused, ArchiveUnavailable, TooManyParts, classified
+from sinks.packing import Packed, cut
 
 
 def of_sizes(sizes: list[int]) -> list[LogRecord]:
@@ -21,8 +22,8 @@ def of_sizes(sizes: list[int]) -> list[LogRecord]:
 def test_cut_ranges_hold_every_record_once_in_order_and_keep_the_limits(sizes: list[int]) -> None:
     records = of_sizes(sizes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive, "MAX_ROWS", 7)
-        patch.setattr(archive, "MAX_BYTES", 50)
+        patch.setattr(packing, "MAX_ROWS", 7)
+        patch.setattr(packing, "MAX_BYTES", 50)
         ranges = list(cut(records))
         assert ranges == list(cut(records))
     assert [r for part in ranges for r in part] == records
@@ -34,7 +35,10 @@ def test_cut_ranges_hold_every_record_once_in_order_and_keep_the_limits(sizes: l
 
 
 def test_the_limits_stay_below_what_one_insert_can_be() -> None:
-    assert (archive.MAX_ROWS, archive.MAX_BYTES, archive.MAX_SECONDS) == (50_000, 16 * 1024**2, 1.0)
+    assert (packing.MAX_ROWS, packing.MAX_BYTES) == (50_000, 16 * 1024**2)
+
+
+BATCH = Packed(of_sizes([1, 2, 3]), [], [], [], [])
 
 
 class Failing:
@@ -42,16 +46,16 @@ class Failing:
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
-        self.calls: list[tuple[int, list[LogRecord]]] = []
+        self.calls: list[Packed] = []
 
-    async def insert(self, partition: int, records: list[LogRecord]) -> None:
-        self.calls.append((partition, records))
+    async def insert(self, packed: Packed) -> None:
+        self.calls.append(packed)
         if self.errors:
             raise self.errors.pop(0)
 
 
 async def run(
-    failing: Failing, records: list[LogRecord]
+    failing: Failing, packed: Packed = BATCH
 ) -> tuple[list[float], list[tuple[int, float]]]:
     slept: list[float] = []
     troubles: list[tuple[int, float]] = []
@@ -61,8 +65,7 @@ async def run(
 
     await insert_until_acknowledged(
         failing,  # type: ignore[arg-type]
-        4,
-        records,
+        packed,
         sleep=sleep,
         on_trouble=lambda _, attempt, wait: troubles.append((attempt, wait)),
         jitter=random.Random(7),
@@ -71,11 +74,11 @@ async def run(
 
 
 @pytest.mark.anyio
-async def test_the_same_records_are_sent_until_they_are_acknowledged_each_wait_longer() -> None:
+async def test_the_same_batch_is_sent_until_they_are_acknowledged_each_wait_longer() -> None:
     failing = Failing(*[ArchiveUnavailable("away", retry_after=0.5) for _ in range(12)])
-    records = of_sizes([1, 2, 3])
-    slept, troubles = await run(failing, records)
-    assert failing.calls == [(4, records)] * 13
+    slept, troubles = await run(failing)
+    assert len(failing.calls) == 13
+    assert all(call is BATCH for call in failing.calls)
     assert troubles == list(enumerate(slept, start=1))
     for attempt, seconds in enumerate(slept):
         longest = min(30.0, 0.5 * 2**attempt)
@@ -85,7 +88,7 @@ async def test_the_same_records_are_sent_until_they_are_acknowledged_each_wait_l
 
 @pytest.mark.anyio
 async def test_too_many_parts_waits_longer_from_the_start() -> None:
-    slept, _ = await run(Failing(TooManyParts("parts", retry_after=5.0)), of_sizes([1]))
+    slept, _ = await run(Failing(TooManyParts("parts", retry_after=5.0)))
     assert 2.5 <= slept[0] <= 5.0
 
 
@@ -93,7 +96,7 @@ async def test_too_many_parts_waits_longer_from_the_start() -> None:
 async def test_a_refusal_is_not_tried_again() -> None:
     failing = Failing(ArchiveRefused("schema"))
     with pytest.raises(ArchiveRefused):
-        await run(failing, of_sizes([1]))
+        await run(failing)
     assert len(failing.calls) == 1
 
 
