@@ -26,6 +26,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.packed: list[Offsets] = []
+        self.begun: list[Offsets] = []
         self.inserted: list[Offsets] = []
         self.acknowledged: list[str] = []
         self.failures: list[BaseException] = []
@@ -38,6 +39,7 @@ class Recorder:
         return Packed(rows, [], [], [], [])
 
     async def insert(self, packed: Packed) -> None:
+        self.begun.append(places(packed.records))
         await self.open.wait()
         if self.error:
             raise self.error
@@ -204,7 +206,7 @@ def test_closing_waits_for_the_insert_under_way_and_drops_what_is_only_buffered(
         recorder.open.clear()
         sink = recorder.sink()
         await sink.put(records(0), recorder.acknowledge("under way"))
-        await until(lambda: len(recorder.packed) == 1)
+        await until(lambda: len(recorder.begun) == 1)
         await sink.put(records(1), recorder.acknowledge("buffered"))
         closing = asyncio.create_task(sink.close())
         await asyncio.sleep(0.02)
