@@ -66,7 +66,8 @@ def test_an_operator_sets_up_a_profile_answers_a_person_and_looks_at_the_convers
     assert f"of profile {shop}, by meta" in shown.stdout
     assert "may send      yes" in shown.stdout
     assert "#1" in shown.stdout
-    assert "message.sent" in shown.stdout
+    assert shown.stdout.count("message.sent") == 1, "the answer and the echo are one event"
+    assert "  api, command s1" in shown.stdout
     other = talk.somebody_writes(Account("facebook", page, "meta"))
     refused = run(talk, "send", shop, f"facebook:{page}:{other}", "--text", "You too.")
     assert refused.exit_code == 1
