@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from aiokafka import TopicPartition
 
 from schemas.commands import BackfillHistory
 from schemas.events import HistoryBackfilled, parse_event
-from schemas.topics import EVENTS, FAILURES, FailureHeader
+from schemas.topics import EVENTS, FAILURES
 from streams import kafka
 from streams.commanding import reader_from_here, write
 from streams.conversation.accounts import is_linked, links_of
@@ -18,6 +17,7 @@ from streams.conversation.state import AccountKey
 from streams.inspecting import profile_state
 from streams.partitions import partition_of
 from streams.settings import Settings
+from streams.told_failures import told_failure
 
 
 class NoSuchAccountError(LookupError):
@@ -115,18 +115,12 @@ def _note_event(value: bytes, by_request: dict[str, Course]) -> None:
 def _note_failure(
     record: Any, by_request: dict[str, Course], by_command: dict[str, Course]
 ) -> None:
-    try:
-        value = orjson.loads(record.value or b"")
-    except orjson.JSONDecodeError:
+    failure = told_failure(record)
+    if failure is None:
         return
-    if not isinstance(value, dict):
-        return
-    course = by_request.get(value.get("request_id", "")) or by_command.get(
-        value.get("command_id", "")
+    named = failure.original
+    course = by_request.get(named.get("request_id", "")) or by_command.get(
+        named.get("command_id", "")
     )
     if course is not None:
-        headers = {name: text.decode(errors="replace") for name, text in record.headers}
-        course.refused = (
-            headers.get(FailureHeader.REASON, ""),
-            headers.get(FailureHeader.MESSAGE, ""),
-        )
+        course.refused = (failure.reason, failure.sentence)

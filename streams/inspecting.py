@@ -1,9 +1,9 @@
 """A conversation's state as its worker keeps it: read from the state's changelog and the log."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,13 +23,37 @@ _TAIL = 20_000
 
 
 @dataclass(slots=True)
+class Happening:
+    """Something that happened once, however often it was told: a sent message's answer and its
+    echo are two records of one event id."""
+
+    tellings: list[Event]
+    """In the log's order; never empty."""
+
+    @property
+    def time(self) -> datetime:
+        return self.tellings[0].time
+
+    @property
+    def kind(self) -> str:
+        """`message.sent`."""
+        return self.tellings[0].type.removeprefix("dm.").removesuffix(".v1")
+
+    def told(self, name: str) -> Any:
+        """What the first telling says of it that says anything; else None."""
+        values = (getattr(event.data, name, None) for event in self.tellings)
+        return next((value for value in values if value is not None), None)
+
+
+@dataclass(slots=True)
 class Found:
     """One conversation under one profile."""
 
     profileid: str
     conversation: ConversationState
     profile: ProfileState
-    events: deque[Event] = field(default_factory=deque)
+    events: list[Happening] = field(default_factory=list)
+    """The last ones, in the order in which each was first told."""
 
 
 async def inspect(settings: Settings, conversation: str, last: int) -> list[Found]:
@@ -58,14 +82,23 @@ async def inspect(settings: Settings, conversation: str, last: int) -> list[Foun
         for one in found:
             number = partition_of(one.profileid.encode(), settings.partitions)
             place = TopicPartition(settings.topic(EVENTS), number)
-            one.events = deque(maxlen=last)
-            async for record in _read(settings, reader, [place], _TAIL):
-                event = parse_event(record.value)
-                if event.profileid == one.profileid and event.subject == conversation:
-                    one.events.append(event)
+            told = [
+                event
+                async for record in _read(settings, reader, [place], _TAIL)
+                if (event := parse_event(record.value)).profileid == one.profileid
+                and event.subject == conversation
+            ]
+            one.events = happenings(told)[-last:] if last else []
         return found
     finally:
         await reader.stop()
+
+
+def happenings(events: Iterable[Event]) -> list[Happening]:
+    by_id: dict[str, Happening] = {}
+    for event in events:
+        by_id.setdefault(event.id, Happening([])).tellings.append(event)
+    return list(by_id.values())
 
 
 async def profile_state(settings: Settings, profileid: str) -> ProfileState | None:

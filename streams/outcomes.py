@@ -9,7 +9,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import orjson
 import structlog
@@ -159,14 +158,15 @@ class Outcomes:
         if not self._waiting or value is None:
             return
         with contextlib.suppress(ValueError, KeyError, AttributeError):  # no event of the contract
-            attributes = orjson.loads(value)
-            for news in self._waiting.get((attributes["profileid"], _command_of(attributes)), ()):
+            for news in self._waiting.get(told_of(value), ()):
                 news.put_nowait(parse_event(value))
 
 
-def _command_of(attributes: dict[str, Any]) -> str:
-    """`keys.command_of`, of an event that is not parsed: most are nobody's."""
-    told = attributes["data"].get("command_id")
-    if told is None and attributes["source"].startswith(COMMANDS_SOURCE):
-        told = attributes.get("causationid")
-    return told or ""
+def told_of(value: bytes) -> tuple[str, str]:
+    """The profile and the command ("": of none) that an event is of, without parsing it: most are
+    nobody's. Raises ValueError, KeyError or AttributeError where it is no event."""
+    attributes = orjson.loads(value)
+    command_id = attributes["data"].get("command_id")
+    if command_id is None and attributes["source"].startswith(COMMANDS_SOURCE):
+        command_id = attributes.get("causationid")
+    return attributes["profileid"], command_id or ""

@@ -26,22 +26,31 @@ def envelope(profile: str, command_id: str | None = None) -> dict[str, Any]:
 
 def carry_out(command: AnyCommand, seconds: float = WAIT_SECONDS) -> None:
     """Prints one JSON line per event told of the command. Exits 1 where it was refused or failed,
-    or where nothing was told in time."""
-    from streams.commanding import carry_out
-
-    told = asyncio.run(carry_out(Settings(), command, seconds))
+    can't be carried out, or where nothing was told in time."""
+    told = carried_out(Settings(), command, seconds)
     for event in told:
         typer.echo(json.dumps(_line(event), ensure_ascii=False))
     if not told and seconds > 0:
         typer.echo(
             f"Nothing was told of command {command.command_id} within {seconds:g} s: is the"
-            " conversations worker running, or was its id used before? What can't be carried out"
-            " is a failure of the stage `command`.",
+            " conversations worker running, or was its id used before?",
             err=True,
         )
         raise typer.Exit(1)
     if told and isinstance(told[-1], SendRejected | SendFailed | SendUnknown):
         raise typer.Exit(1)
+
+
+def carried_out(settings: Settings, command: AnyCommand, seconds: float) -> list[Event]:
+    """What was told of it in time. Exits 1, with the pipeline's own sentence, where it can't be
+    carried out."""
+    from streams.commanding import NotCarriedOutError, carry_out
+
+    try:
+        return asyncio.run(carry_out(settings, command, seconds))
+    except NotCarriedOutError as error:
+        typer.echo(f"Command {command.command_id} can't be carried out: {error}.", err=True)
+        raise typer.Exit(1) from error
 
 
 def _line(event: Event) -> dict[str, Any]:

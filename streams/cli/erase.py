@@ -48,16 +48,14 @@ def erase_command(
 def _erase(settings: Settings, profile: str, conversation: str) -> "Event":
     """Writes the command; its event. Exits 1 where nobody answers."""
     from schemas.commands import EraseCorrespondent
-    from streams.cli.commands import WAIT_SECONDS, envelope
-    from streams.commanding import carry_out
+    from streams.cli.commands import WAIT_SECONDS, carried_out, envelope
 
     command = EraseCorrespondent(**envelope(profile), conversation_id=conversation)
-    told = asyncio.run(carry_out(settings, command, WAIT_SECONDS))
+    told = carried_out(settings, command, WAIT_SECONDS)
     if not told:
         typer.echo(
             f"Nothing was told of command {command.command_id} within {WAIT_SECONDS:g} s: is the"
-            " conversations worker running, and has the profile that conversation (`dmstream"
-            " inspect`)? What can't be carried out is a failure of the stage `command`.",
+            " conversations worker running?",
             err=True,
         )
         raise typer.Exit(1)

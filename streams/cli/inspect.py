@@ -9,7 +9,7 @@ import typer
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from streams.inspecting import Found
+    from streams.inspecting import Found, Happening
 
 
 def inspect_command(
@@ -51,10 +51,29 @@ def _print(found: "Found", settings: Settings) -> None:
     typer.echo(f"they wrote    {_instant(state.last_correspondent_message_at)}")
     typer.echo(f"we wrote      {_instant(state.last_account_message_at)}")
     typer.echo(f"sends open    {len(state.open)}")
-    for event in found.events:
-        kind = event.type.removeprefix("dm.").removesuffix(".v1")
-        reason = getattr(event.data, "reason", None)
-        typer.echo(f"  {event.time.isoformat(timespec='milliseconds')}  {kind}  {reason or ''}")
+    for happening in found.events:
+        typer.echo(line_of(happening))
+
+
+def line_of(happening: "Happening") -> str:
+    """When, what, and what is known of it: why, whose doing, which attempt of which command."""
+    times = len(happening.tellings)
+    attempt, command_id = happening.told("attempt"), happening.told("command_id")
+    details: tuple[str | None, ...] = (
+        happening.told("reason"),
+        happening.told("origin") if happening.kind == "message.sent" else None,
+        f"attempt {attempt}" if attempt else None,
+        f"command {_printable(command_id)}" if command_id else None,
+        f"one event, told {times} times" if times > 1 else None,
+    )
+    known = ", ".join(filter(None, details))
+    time = happening.time.isoformat(timespec="milliseconds")
+    return f"  {time}  {happening.kind:<22}  {known}".rstrip()
+
+
+def _printable(command_id: str) -> str:
+    """Whoever wrote the command chose its id: a terminal must not obey it."""
+    return command_id if command_id.isprintable() else ascii(command_id)
 
 
 def _instant(milliseconds: int | None) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from schemas.base import Provider
 from streams.conversation import accounts, months, settings, switch, threads, windows
+from streams.conversation.deletion import is_deleted
 from streams.conversation.instants import from_ms, to_ms
 from streams.conversation.keys import Address, parse_address
 from streams.conversation.rules import Rules
@@ -26,6 +27,8 @@ Reason = Literal[
 ]
 
 ALLOWED = "A message may be sent."
+_DELETED = "The profile was deleted: register it anew, activate messaging, and link its accounts."
+"""In place of the sentence of `messaging_inactive`: to activate it alone changes nothing then."""
 SENTENCES: dict[Reason, str] = {
     "invalid": "The message can't be sent as it is.",
     "messaging_inactive": "Messaging is off: activate it for this profile.",
@@ -80,7 +83,8 @@ def check(
 ) -> Decision:
     """The same at `at` (ms), for whom the address names where there is no conversation yet."""
     if not (rules.messaging_on and switch.is_on(profile)):
-        return _refused("messaging_inactive")
+        refused = _refused("messaging_inactive")
+        return replace(refused, message=_DELETED) if is_deleted(profile) else refused
     if address.platform is None:
         return _refused("not_initiated")
     preferred = conversation.provider if conversation is not None else ""

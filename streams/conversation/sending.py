@@ -38,9 +38,11 @@ def decide_send(
     problem = content_problem(command, case.address, case.at, rules)
     if problem is not None:
         return (_rejected(case, "invalid", problem),)
-    reason = case.decision.reason or _too_soon(case)
-    if reason is not None:
-        return (_rejected(case, reason, can_reply.SENTENCES[reason]),)
+    if case.decision.reason is not None:
+        return (_rejected(case, case.decision.reason, case.decision.message),)
+    soon = _too_soon(case)
+    if soon is not None:
+        return (_rejected(case, soon, can_reply.SENTENCES[soon]),)
     return _accept(case)
 
 

@@ -94,7 +94,7 @@ class KeyLogin:
 
     async def _login(self, request: Request) -> Response:
         if request.method in {"GET", "HEAD"}:
-            return _form()
+            return _form(is_known=self._is_known(request))
         if request.method != "POST" or not _is_from_here(request):
             return _form("The form was not sent from this page.", HTTPStatus.FORBIDDEN)
         if not self.keys.is_known:
@@ -185,8 +185,14 @@ async def _given(request: Request) -> str | None:
     return found[0].strip()
 
 
-def _form(trouble: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+def _form(
+    trouble: str = "", status: HTTPStatus = HTTPStatus.OK, *, is_known: bool = False
+) -> Response:
+    """The way out is for who is in: `is_known`."""
     page = (resources.files("streams.dashboard") / "static" / "login.html").read_text()
+    if not is_known:
+        before, _, rest = page.partition("<!-- known -->")
+        page = before + rest.partition("<!-- /known -->")[2]
     return Response(
         page.replace("<!-- trouble -->", html.escape(trouble)),
         status,

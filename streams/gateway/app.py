@@ -56,6 +56,7 @@ def create_app(
     """The gateway. `more_routes` stand beside the webhooks, under the same answers for errors;
     `watching` runs as long as it is served."""
     deliveries = _deliveries(settings, publisher, reference, now)
+    draining = draining or Draining()
     handshakes = {
         "/webhooks/meta": meta_handshake(settings.meta_verify_token.get_secret_value().encode()),
         "/webhooks/x": x_handshake(_secrets(settings.x_consumer_secrets)),
@@ -77,7 +78,7 @@ def create_app(
         finally:
             await publisher.stop()
 
-    own_routes = [*webhook_routes, *health_routes(publisher), *more_routes]
+    own_routes = [*webhook_routes, *health_routes(publisher, draining), *more_routes]
     routed = Starlette(
         routes=own_routes,
         lifespan=lifespan,
@@ -85,9 +86,7 @@ def create_app(
     )
     routed.router.redirect_slashes = False
     own = frozenset(getattr(route, "path", "") for route in own_routes)
-    return Gateway(
-        deliveries, routed, own, beside.app if beside else routed, draining or Draining()
-    )
+    return Gateway(deliveries, routed, own, beside.app if beside else routed, draining)
 
 
 class Gateway:

@@ -7,6 +7,7 @@ from contextlib import suppress
 import structlog
 
 from streams.gateway import answers
+from streams.gateway.keep import NotKeptError
 
 RETRY_SECONDS = 30
 DRAIN_SIGNAL = signal.SIGUSR1
@@ -14,12 +15,10 @@ TAKE_SIGNAL = signal.SIGUSR2
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-REFUSED = answers.error(
-    503,
-    "draining",
-    "this gateway takes nothing just now; send again",
-    {"retry-after": str(RETRY_SECONDS)},
+_WHY = NotKeptError(
+    "draining", "this gateway takes nothing just now; send again", retry_after=RETRY_SECONDS
 )
+REFUSED = answers.error(503, _WHY.reason, _WHY.message, {"retry-after": str(_WHY.retry_after)})
 
 _log = structlog.get_logger()
 
@@ -33,6 +32,11 @@ class Draining:
     def refuses(self, method: str) -> bool:
         """Reading goes on: health, handshakes, histories."""
         return self.is_on and method not in _SAFE
+
+    def check(self) -> None:
+        """Raises NotKeptError while nothing is taken."""
+        if self.is_on:
+            raise NotKeptError(_WHY.reason, _WHY.message, retry_after=_WHY.retry_after)
 
     def listen(self) -> None:
         """On the running loop, where that is the main thread's."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from socketserver import ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -75,11 +75,15 @@ class MonitorServer:
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    # A process that starts anew has its port at once, though what it had answered before is still
+    # in TIME_WAIT. Where another one listens, Linux refuses the port all the same; it would not
+    # with SO_REUSEPORT, which later Pythons may turn on in http.server.
+    allow_reuse_address = True
+    allow_reuse_port = False
 
     def server_bind(self) -> None:
         """Without wsgiref's look-up of the host's name, which may take seconds."""
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
+        TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
 

@@ -75,8 +75,10 @@ def test_a_drained_gateway_refuses_politely_until_it_is_told_to_take_again(
     assert refused.headers["retry-after"] == "30"
     assert refused.json()["reason"] == "draining"
     assert get(pipeline, "/health/live").status_code == 200, "who only looks is answered"
+    assert get(pipeline, "/health/ready").status_code == 503
     assert draining.take_again(pipeline.folder) == [gateway]
     pipeline.wait(lambda: write(pipeline).status_code == 200, 10, "takes again")
+    assert get(pipeline, "/health/ready").status_code == 200
 
 
 def test_all_that_was_taken_is_archived_before_all_stop_in_order(pipeline: Running) -> None:

@@ -13,6 +13,7 @@ from streams.cli.inspect import inspect_command
 from streams.cli.key import key_app
 from streams.cli.profile import profile_app
 from streams.cli.send import send_command
+from streams.conversation.deletion import DELETED
 from tests.engines import Broker
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, own_settings, talking
@@ -66,7 +67,8 @@ def test_an_operator_sets_up_a_profile_answers_a_person_and_looks_at_the_convers
     assert f"of profile {shop}, by meta" in shown.stdout
     assert "may send      yes" in shown.stdout
     assert "#1" in shown.stdout
-    assert "message.sent" in shown.stdout
+    assert shown.stdout.count("message.sent") == 1, "the answer and the echo are one event"
+    assert "  api, command s1" in shown.stdout
     other = talk.somebody_writes(Account("facebook", page, "meta"))
     refused = run(talk, "send", shop, f"facebook:{page}:{other}", "--text", "You too.")
     assert refused.exit_code == 1
@@ -81,6 +83,21 @@ def test_an_operator_sets_up_a_profile_answers_a_person_and_looks_at_the_convers
     unlinked = run(talk, "account", "unlink", shop, page, *place)
     assert unlinked.exit_code == 0, unlinked.output
     assert "no: account_unlinked" in run(talk, "inspect", conversation).stdout
+
+
+def test_what_can_t_be_carried_out_is_told_at_once_with_its_reason(talk: Talk) -> None:
+    page = talk.account("facebook")
+    person = talk.somebody_writes(page)
+    gone = run(talk, "profile", "deactivate", page.profile, "--reason", DELETED)
+    assert gone.exit_code == 0, gone.output
+    shown = run(talk, "inspect", page.conversation(person))
+    assert "may send      no: messaging_inactive" in shown.stdout
+    assert "deleted: register it anew" in shown.stdout
+    refused = run(talk, "profile", "activate", page.profile)
+    assert refused.exit_code == 1
+    assert "can't be carried out: the profile was deleted: register it anew" in refused.output
+    assert run(talk, "profile", "register", page.profile).exit_code == 0
+    assert run(talk, "profile", "activate", page.profile).exit_code == 0
 
 
 def test_a_conversation_that_nobody_heard_of_is_said_to_be_unknown(talk: Talk) -> None:

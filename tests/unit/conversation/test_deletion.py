@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from schemas import commands, data
-from schemas.events import Event
+from schemas.events import Event, SendRejected
 from streams.conversation import accounts
 from streams.conversation.administration import InvalidCommand
+from streams.conversation.can_reply import can_reply
 from streams.conversation.deletion import DELETED, is_deleted
 from streams.conversation.switch import is_on
 from tests.unit.conversation.test_administration import command
@@ -62,6 +63,21 @@ def test_what_was_asked_for_during_a_deletion_is_refused_after_it(kind: Any, lat
         one.do(kind, late)
     assert is_deleted(one.profile)
     assert one.reason(send(), after(minutes=6)) == "messaging_inactive"
+
+
+def test_who_asks_about_a_deleted_profile_is_told_to_register_it_and_not_to_activate_it() -> None:
+    one = deleted()
+    decision = can_reply(one.profile, one.conversation(), after(minutes=1), one.rules)
+    assert decision.reason == "messaging_inactive"
+    (rejected,) = one.do(send(), after(minutes=1))
+    assert isinstance(rejected, SendRejected)
+    for sentence in (decision.message, rejected.data.message):
+        assert "deleted: register it anew" in sentence
+    one.do(register(), after(minutes=2))
+    decision = can_reply(one.profile, one.conversation(), after(minutes=3), one.rules)
+    assert (decision.reason, decision.message) == (
+        "messaging_inactive", "Messaging is off: activate it for this profile.",
+    )  # fmt: skip
 
 
 def test_the_core_accepts_nothing_to_be_sent_after_a_deletion_not_even_an_automatic_answer() -> (

@@ -169,6 +169,23 @@ def test_no_other_site_logs_anybody_in_or_out(headers: dict[str, str]) -> None:
     assert "set-cookie" not in foreign.headers
 
 
+def test_only_who_is_logged_in_is_offered_to_log_out() -> None:
+    door = Door()
+    key = door.key()
+
+    async def visits(client: httpx.AsyncClient) -> list[str]:
+        pages = [await client.get(LOGIN), await log_in(client, "wrong")]
+        await log_in(client, key)
+        pages.append(await client.get(LOGIN))
+        await client.post(LOGOUT, headers=HERE)
+        pages.append(await client.get(LOGIN))
+        return [page.text for page in pages]
+
+    pages = door.visit(visits)
+    assert ["Log out" in page for page in pages] == [False, False, True, False]
+    assert all("Log in</button>" in page and "</html>" in page for page in pages)
+
+
 def test_programs_send_the_key_as_they_do_to_the_rest_api() -> None:
     door = Door()
     key, wrong = door.key(), door.key("send")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.topics import WebhookHeader
+from streams.gateway.draining import Draining
 from streams.gateway.keep import broker_away, broker_slow
 from streams.gateway.signatures import sign_ayrshare, sign_meta, sign_x
 from tests.unit.gateway.calls import (
@@ -313,6 +314,19 @@ def test_the_process_lives_though_the_broker_is_away_but_is_not_ready() -> None:
     reply = call(app, "GET", "/readyz")
     assert (reply.status, reply.error["reason"]) == (503, "broker_unavailable")
     assert call(gateway(RecordingPublisher()), "GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/health/ready"])
+def test_a_drained_gateway_is_alive_and_not_ready_until_it_takes_again(path: str) -> None:
+    draining = Draining()
+    app = gateway(RecordingPublisher(), draining=draining)
+    draining.is_on = True
+    reply = call(app, "GET", path)
+    assert (reply.status, reply.error["reason"]) == (503, "draining")
+    assert reply.headers["retry-after"] == "30"
+    assert call(app, "GET", "/health/live").status == 200
+    draining.is_on = False
+    assert call(app, "GET", path).status == 200
 
 
 def test_a_bug_is_answered_500_and_logged_without_what_it_held() -> None:

@@ -79,6 +79,21 @@ def test_a_port_that_is_taken_is_no_reason_not_to_start(
     assert not processes.is_listening(second.port)
 
 
+def test_a_process_that_starts_anew_has_its_port_though_it_was_asked_a_moment_ago() -> None:
+    good = Verdict(True, "")
+    first = MonitorServer("127.0.0.1", 0, live=lambda: good, ready=lambda: good)
+    first.start()
+    assert answer(first, "/health/live")[0] == 200  # its end of the connection: TIME_WAIT
+    first.stop()
+    anew = MonitorServer("127.0.0.1", first.port, live=lambda: good, ready=lambda: good)
+    anew.start()
+    try:
+        assert anew.port == first.port
+        assert answer(anew, "/health/live")[0] == 200
+    finally:
+        anew.stop()
+
+
 def test_each_process_has_a_port_of_its_own_and_zero_is_none() -> None:
     assert [port_of(None, name) for name in NAMES] == [FIRST + n for n in range(5)]
     assert port_of(0, "history") == 0
