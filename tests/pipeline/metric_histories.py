@@ -195,7 +195,7 @@ class History:
                 )
 
     def endings(self) -> list[Envelope]:
-        """A third of profiles are deleted; some of them, or others, are registered then or later."""
+        """Of a third: deleted, registered, or merely switched off, in any order."""
         if self.chance.random() < 0.67:
             return []
         makers = (self.deletion, self.deletion, self.registration, self.switching_off)
