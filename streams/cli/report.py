@@ -49,14 +49,15 @@ def report_command(
         raise typer.BadParameter(str(error)) from error
     path = output or Path(f"report-{chosen}.html")
     with Progress(
-        TextColumn("{task.description:<40}"), TextColumn("{task.completed:>12,.0f}"),
+        TextColumn("{task.description:<40}"),
+        TextColumn("{task.completed:>12,.0f} {task.fields[unit]}"),
         console=Console(stderr=True),
     ) as progress:  # fmt: skip
         tasks: dict[str, object] = {}
 
-        def told(name: str, done: int) -> None:
+        def told(name: str, done: int, unit: str) -> None:
             if name not in tasks:
-                tasks[name] = progress.add_task(name, total=None)
+                tasks[name] = progress.add_task(name, total=None, unit=unit)
             progress.advance(tasks[name], done)  # type: ignore[arg-type]
 
         try:
@@ -68,6 +69,9 @@ def report_command(
                 written += monthly.export(
                     settings, where, profile, chosen, kind=export.value, told=told
                 )
+        except monthly.UnknownProfileError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
         except (ClickHouseError, httpx.HTTPError) as error:
             typer.echo(
                 f"no answer from {settings.clickhouse_read_only_url} ({type(error).__name__}): "

@@ -18,6 +18,9 @@ class Metric:
     columns: tuple[tuple[str, Show], ...]
     """Heading and form of each column of the answer."""
     when_empty: str
+    shown_of: str | None = None
+    """Which rows are shown where there are more; the answer's last column is then how many there
+    are, and has no heading."""
 
 
 def duration(seconds: object) -> str:
@@ -120,7 +123,8 @@ METRICS = (
         title="Waiting for a reply",
         # Who loses the chance to be answered first; then the closed ones; then those with no end.
         sql="""
-            SELECT conversation_id, profile_id, waiting_seconds, window_remaining_seconds
+            SELECT conversation_id, profile_id, waiting_seconds, window_remaining_seconds,
+                count() OVER ()
             FROM {views}.waiting_conversations
             WHERE NOT is_archived
             ORDER BY window_remaining_seconds IS NULL, NOT is_window_open,
@@ -134,6 +138,7 @@ METRICS = (
             ("left to reply", time_left),
         ),
         when_empty="nobody",
+        shown_of="whose reply window ends first",
     ),
     Metric(
         title="First response",

@@ -38,25 +38,31 @@ async def show(pipeline: Pipeline) -> None:
     answers = [await asyncio.to_thread(archive.rows, metric.sql) for metric in METRICS]
     for metric, rows in zip(METRICS, answers, strict=True):
         pipeline.screen.console.print()
-        pipeline.screen.console.print(_table(metric, rows))
+        pipeline.screen.console.print(table(metric, rows))
     pipeline.screen.console.print()
     pipeline.screen.done("asked ClickHouse", f"{len(METRICS)} queries", time.monotonic() - began)
 
 
-def _table(metric: Metric, rows: list[Row]) -> Table | str:
+def table(metric: Metric, rows: list[Row]) -> Table | str:
     if not rows:
         return f"  [bold]{metric.title}[/bold]: {metric.when_empty}"
+    title = metric.title
+    if metric.shown_of is not None:
+        every = int(str(rows[0][-1]))
+        if every > len(rows):
+            title += f": {len(rows)} of {every:,}, {metric.shown_of}"
+        rows = [row[:-1] for row in rows]
     forms = [form for _, form in metric.columns]
     cells = [[escape(form(value)) for form, value in zip(forms, row, strict=True)] for row in rows]
-    table = Table(title=metric.title, title_justify="left", title_style="bold", box=None)
+    shown = Table(title=title, title_justify="left", title_style="bold", box=None)
     for place, (heading, _) in enumerate(metric.columns):
         # The first names the row, and gives way where the screen is narrow; numbers never do.
         widest = max(len(row[place]) for row in cells) if place else None
         justify: Literal["left", "right"] = "right" if place else "left"
-        table.add_column(heading, justify=justify, no_wrap=True, min_width=widest)
+        shown.add_column(heading, justify=justify, no_wrap=True, min_width=widest)
     for row in cells:
-        table.add_row(*row)
-    return table
+        shown.add_row(*row)
+    return shown
 
 
 def _where_sends_go(settings: Settings) -> str:

@@ -17,12 +17,27 @@ from streams.settings import Settings
 FORMATS = {"parquet": "Parquet", "csv": "CSVWithNames"}
 _DECEMBER = 12
 
-Progress = Callable[[str, int], None]
-"""Hears the name of what is being written, and how much of it was done now."""
+Progress = Callable[[str, int, str], None]
+"""Hears the name of the file that is being written, how much was done now, and of what."""
+
+_KNOWN = """
+SELECT 1 FROM profiles WHERE profile_id = {profile:String}
+UNION ALL SELECT 1 FROM sends WHERE profile_id = {profile:String} LIMIT 1
+"""
 
 
 class NoSuchMonthError(ValueError):
     """The sentence says how a month is written."""
+
+
+class UnknownProfileError(LookupError):
+    """A name without any message or send, ever: a quiet month of it would be a lie."""
+
+    def __init__(self, profile: str) -> None:
+        super().__init__(
+            f"the archive has neither a message nor a send of the profile {profile[:80]!r}: "
+            'dmstream query "SELECT profile_id FROM dm_analytics.profiles" lists those it has'
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +92,16 @@ def reader(settings: Settings) -> Iterator[Client]:
 def write_page(
     client: Client, path: Path, profile: str, month: Month, *, now: datetime, told: Progress
 ) -> None:
-    """Raises OSError where the file can't be written, and the client's errors."""
+    """Raises UnknownProfileError, OSError where the file can't be written, and the client's
+    errors."""
     values = parameters(profile, month)
+    if not client.query(_KNOWN, parameters=values).result_rows:
+        raise UnknownProfileError(profile)
     answers = []
     for section in SECTIONS:
         result = client.query(section.sql, parameters=values)
         answers.append((section, (result.column_names, result.result_rows)))
-        told(section.title, 1)
+        told(path.name, 1, "questions answered")
     definitions = client.query("SELECT name, definition FROM metric_definitions").result_rows
     path.write_text(
         page(
@@ -102,7 +120,7 @@ def export(
 ) -> list[Path]:
     """A file for each view of EXPORTS, written as it comes: no month has to fit in memory.
 
-    `kind`: a name of FORMATS; `told` hears bytes. Raises OSError and httpx.HTTPError; a file is
+    `kind`: a name of FORMATS. Raises OSError and httpx.HTTPError; a file is
     there under its name only when it is whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,5 +167,5 @@ def _export_view(  # noqa: PLR0917
         response.raise_for_status()
         for chunk in response.iter_bytes():
             file.write(chunk)
-            told(path.name, len(chunk))
+            told(path.name, len(chunk), "bytes")
     partial.replace(path)

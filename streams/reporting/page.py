@@ -25,6 +25,8 @@ p.meaning, p.made { color: var(--soft); margin: 0 0 .7rem; font-size: .88rem; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 500; }
 summary { cursor: pointer; color: var(--soft); font-size: .85rem; } p.none { color: var(--soft); font-style: italic; }
+p.meaning b { font-weight: 600; color: var(--ink); } .scale { color: var(--soft); font-size: .82rem; margin: .2rem 0 .7rem 50px; }
+.scale i { display: inline-block; width: 9rem; height: .7em; margin: 0 .5em; border: 1px solid var(--line); background: linear-gradient(to right, rgba(29,95,208,0), rgb(29,95,208)); print-color-adjust: exact; }
 @media print { h2 { break-after: avoid; } details { display: none; } }
 """
 
@@ -37,9 +39,9 @@ def page(
     answers: Sequence[tuple[Section, Answer]],
     meanings: Mapping[str, str],
 ) -> str:
-    """`meanings`: definitions by metric."""
+    """`meanings`: definitions by metric, of every metric that a section names."""
     parts = [
-        _section(number, section, answer, meanings.get(section.metric, ""))
+        _section(number, section, answer, meanings)
         for number, (section, answer) in enumerate(answers)
     ]
     return (
@@ -47,23 +49,42 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(profile)}, {escape(month)}</title><style>{_STYLE}</style>"
         f"<script>{get_plotlyjs()}</script></head><body>"
-        f"<h1>{escape(month)}</h1><p class='made'>Profile {escape(profile)}. Days are UTC days. "
-        f"Made by dmstream at {made_at:%Y-%m-%d %H:%M} UTC.</p>{''.join(parts)}</body></html>"
+        f"<h1>{escape(profile)}, {escape(month)}</h1><p class='made'>The month and its days are "
+        f"UTC's. Made by dmstream at {made_at:%Y-%m-%d %H:%M} UTC.</p>{''.join(parts)}</body></html>"
     )
 
 
-def _section(number: int, section: Section, answer: Answer, meaning: str) -> str:
+def _section(number: int, section: Section, answer: Answer, meanings: Mapping[str, str]) -> str:
     names, rows = answer
-    head = f"<h2>{escape(section.title)}</h2><p class='meaning'>{escape(meaning)}</p>"
-    if not rows:
+    head = f"<h2>{escape(section.title)}</h2>{_caption(section, meanings)}"
+    if section.is_empty(rows):
         return f"{head}<p class='none'>Nothing in this month.</p>"
     if section.draw is None:
         return head + _table(names, rows)
     plot = _plot(section.draw(rows), f"plot-{number}")
+    if section.has_scale:
+        plot += _scale(max(row[-1] for row in rows))
     table = _table(names, rows)
     if section.folded:
         table = f"<details><summary>as a table</summary>{table}</details>"
     return head + plot + table
+
+
+def _caption(section: Section, meanings: Mapping[str, str]) -> str:
+    """Each definition once, after the columns that it is about."""
+    columns: dict[str, list[str]] = {}
+    for column, metric in section.explained.items():
+        columns.setdefault(metric, []).append(_heading(column))
+    told = [
+        f"<b>{escape(', '.join(names))}</b>: {escape(meanings[metric])}"
+        for metric, names in columns.items()
+    ]
+    told += [escape(section.note)] if section.note else []
+    return f"<p class='meaning'>{'<br>'.join(told)}</p>"
+
+
+def _scale(most: int) -> str:
+    return f"<p class='scale'>0<i></i>{most:,} in the busiest hour</p>"
 
 
 def _plot(figure: go.Figure, name: str) -> str:
@@ -74,7 +95,7 @@ def _plot(figure: go.Figure, name: str) -> str:
         legend={"orientation": "h", "y": -0.18},
     )  # fmt: skip
     figure.update_xaxes(gridcolor=_GRID, zerolinecolor=_GRID)
-    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID)
+    figure.update_yaxes(gridcolor=_GRID, zerolinecolor=_GRID, rangemode="tozero")
     html: str = figure.to_html(
         full_html=False, include_plotlyjs=False, div_id=name,
         config={"displayModeBar": False, "responsive": True},
@@ -83,8 +104,7 @@ def _plot(figure: go.Figure, name: str) -> str:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    heads = (name.removesuffix("_seconds").replace("_", " ") for name in names)
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in heads)
+    head = "".join(f"<th scope='col'>{escape(_heading(name))}</th>" for name in names)
     body = "".join(
         "<tr>"
         + "".join(
@@ -94,6 +114,10 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         for row in rows
     )
     return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _heading(name: str) -> str:
+    return name.removesuffix("_seconds").replace("_", " ")
 
 
 def _cell(name: str, value: Any) -> str:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.conftest import Look, Served
 
@@ -110,6 +110,24 @@ def test_an_empty_archive_is_told_in_words(empty: Served, look: Look) -> None:
     assert page.locator(".panel .empty").count() >= 10
     assert not page.get_by_text(re.compile(r"\bNaN\b")).count()
     assert not page.get_by_text("undefined").count()
+    assert not look.errors
+
+
+@pytest.mark.parametrize(("in_hours", "shown"), [(0, "\N{EN DASH}"), (3, "0 s")])
+def test_no_wait_in_business_hours_is_no_answer_at_once(
+    full: Served, look: Look, in_hours: int, shown: str
+) -> None:
+    columns = ["kind", "in_hours", "median_seconds", "p90_seconds"]
+    answer = {"columns": columns, "rows": [["first_response", in_hours, 0, 0]]}
+
+    def told(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | answer)
+
+    look.page.route("**/data/business_hours*", told)
+    page = look.open(f"{full.url}/dashboard")
+    tile = page.locator(".tile", has_text="In business hours")
+    expect(tile.locator(".number")).to_have_text(shown)
+    assert tile.get_by_text("no answered wait lay in them").count() == (in_hours == 0)
     assert not look.errors
 
 

@@ -45,6 +45,7 @@ class History:
         for _ in range(self.chance.choice((1, 5, 30, 120))):
             make = self.chance.choices([make for _, make in makers], weights)[0]
             self.events.append(make())
+        self.events += self.endings()
         if self.events:
             # Some come twice, as they were; and all in any order.
             self.events += self.chance.choices(self.events, k=len(self.events) // 4)
@@ -192,6 +193,32 @@ class History:
                 return events.MessageSent(
                     id=self._id(envelope, "message", message_id), data=sent, **envelope
                 )
+
+    def endings(self) -> list[Envelope]:
+        """Of a third: deleted, registered, or merely switched off, in any order."""
+        if self.chance.random() < 0.67:
+            return []
+        makers = (self.deletion, self.deletion, self.registration, self.switching_off)
+        return [self.chance.choice(makers)() for _ in range(self.chance.choice((1, 2, 4)))]
+
+    def of_profile(self, at: datetime | None, *parts: object) -> dict[str, Any]:
+        """An envelope of the profile itself."""
+        envelope, _ = self._common(at)
+        envelope["subject"] = None
+        return envelope | {"id": self._id(envelope, *parts, envelope["time"])}
+
+    def deletion(self) -> Envelope:
+        envelope = self.of_profile(None, "deletion") | {"platform": None}
+        switched = data.MessagingSwitched(reason="profile_deleted")
+        return events.MessagingDeactivated(data=switched, **envelope)
+
+    def switching_off(self) -> Envelope:
+        envelope = self.of_profile(None, "off") | {"platform": None}
+        return events.MessagingDeactivated(data=data.MessagingSwitched(), **envelope)
+
+    def registration(self) -> Envelope:
+        envelope = self.of_profile(None, "registration") | {"platform": None}
+        return events.ProfileRegistered(data=data.ProfileRegistered(), **envelope)
 
     def limit(self) -> Envelope:
         envelope, _ = self._common()

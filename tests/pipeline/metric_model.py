@@ -29,7 +29,8 @@ class Profile:
         self.limit, self.zone = 100, "UTC"
         self.hours = BusinessHours()
         self.windows: dict[str, int | None] = {"instagram": 7 * 86_400, "facebook": None, "x": None}
-        for event in sorted(winners(told), key=lambda e: (e.time, e.id)):
+        once = sorted(winners(told), key=lambda e: (e.time, e.id))
+        for event in once:
             if event.subject is not None:
                 self.conversations[event.subject].append(event)
             elif kind_of(event) == "limit.changed":
@@ -38,6 +39,7 @@ class Profile:
                 self.zone = body.month_zone or self.zone
                 self.windows |= body.reply_window_seconds or {}
                 self.hours = body.business_hours or self.hours
+        self.is_deleted = _is_deleted(once)
 
     def wall(self, at: datetime) -> datetime:
         return at.astimezone(ZoneInfo(self.zone)).replace(tzinfo=UTC)
@@ -65,6 +67,18 @@ class Profile:
         return any(
             e.data.backfilled for e in self.conversations[conversation] if kind_of(e) in MESSAGES
         )
+
+
+def _is_deleted(told: Iterable[Any]) -> bool:
+    """Only a registration that is dated after the last deletion brings a profile back."""
+    deletions = [
+        e.time for e in told
+        if kind_of(e) == "messaging.deactivated" and e.data.reason == "profile_deleted"
+    ]  # fmt: skip
+    registrations = [e.time for e in told if kind_of(e) == "profile.registered"]
+    if not deletions:
+        return False
+    return not registrations or max(registrations) <= max(deletions)
 
 
 def is_auto(event: Any) -> bool:
@@ -145,7 +159,9 @@ def active_conversations(p: Profile) -> Rows:
 
 
 def waiting_conversations(p: Profile) -> Rows:
-    rows = []
+    rows: Rows = []
+    if p.is_deleted:
+        return rows
     for conversation in p.conversations:
         platform = conversation.split(":")[0]
         spans = _spans(p, conversation)
@@ -437,7 +453,9 @@ def profiles(p: Profile) -> Rows:
         return []
     received = sum(kind_of(e) == "message.received" for *_, e in told)
     last = max(e.time for *_, e in told)
-    return [(p.name, len({c for c, *_ in told}), received, len(told) - received, last)]
+    return [
+        (p.name, len({c for c, *_ in told}), received, len(told) - received, last, p.is_deleted)
+    ]
 
 
 def closing_windows(p: Profile) -> Rows:

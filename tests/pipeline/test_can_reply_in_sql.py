@@ -16,7 +16,6 @@ from sinks import facts
 from sinks.archive import Archive, LogRecord
 from streams.agents.working_set import WorkingSet
 from streams.conversation.can_reply import check
-from streams.conversation.deletion import DELETED
 from streams.conversation.evolve import evolve
 from streams.conversation.instants import from_ms, to_ms
 from streams.conversation.keys import parse_address
@@ -65,6 +64,10 @@ class Linked(History):
         self.events += self.chance.choices(self.events, k=3)
         self.chance.shuffle(self.events)
 
+    def endings(self) -> list[Envelope]:
+        """None here: those above come with activations after them."""
+        return []
+
     def unavailable(self, at: datetime) -> Envelope:
         envelope, body = self._common(at)
         failed = data.SendFailed(
@@ -72,24 +75,11 @@ class Linked(History):
         )
         return events.SendFailed(id=self._id(envelope, "last"), data=failed, **envelope)
 
-    def _of_profile(self, at: datetime | None, *parts: object) -> dict[str, Any]:
-        envelope, _ = self._common(at)
-        envelope["subject"] = None
-        return envelope | {"id": self._id(envelope, *parts, envelope["time"])}
-
     def switch(self, *, on: bool | None = None, at: datetime | None = None) -> Envelope:
         on = self.chance.random() < 0.6 if on is None else on
         kind = events.MessagingActivated if on else events.MessagingDeactivated
-        envelope = self._of_profile(at, kind.__name__) | {"platform": None}
+        envelope = self.of_profile(at, kind.__name__) | {"platform": None}
         return kind(data=data.MessagingSwitched(), **envelope)
-
-    def deletion(self) -> Envelope:
-        envelope = self._of_profile(None, "deletion") | {"platform": None}
-        return events.MessagingDeactivated(data=data.MessagingSwitched(reason=DELETED), **envelope)
-
-    def registration(self) -> Envelope:
-        envelope = self._of_profile(None, "registration") | {"platform": None}
-        return events.ProfileRegistered(data=data.ProfileRegistered(), **envelope)
 
     def link(
         self, platform: str | None = None, account: str | None = None, at: datetime | None = None
@@ -98,7 +88,7 @@ class Linked(History):
         provider = self.chance.choice(("meta", "ayrshare"))
         account = account or self.chance.choice(("page", "", "other page"))
         kind = events.AccountLinked if self.chance.random() < 0.7 else events.AccountUnlinked
-        envelope = self._of_profile(at, kind.__name__, provider, platform, account)
+        envelope = self.of_profile(at, kind.__name__, provider, platform, account)
         body = data.AccountLink(provider=provider, platform=platform, account_id=account)  # type: ignore[arg-type]
         return kind(data=body, **(envelope | {"platform": platform}))
 

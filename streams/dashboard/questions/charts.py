@@ -63,7 +63,7 @@ CHARTS = (
         "business_hours",
         "business_response_seconds",
         f"""
-        SELECT kind,
+        SELECT kind, countIf(business_response_seconds > 0) AS in_hours,
             {MEDIAN_AND_P90.format("business_response_seconds")}
         FROM reporting_spans
         WHERE {FILTER} AND started_at > now() - toIntervalDay({{days:UInt16}})

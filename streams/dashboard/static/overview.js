@@ -17,7 +17,7 @@ const TILES = [
   { title: "Messages sent", metric: "messages_sent", from: "messages_per_day", show: (r) => number(sum(r, "sent")), more: (r) => `${number(sum(r, "auto_responses"))} by auto-response`, leads: ["conversations_by_messages", ""] },
   { title: "Conversations started", metric: "conversations_started", from: "conversations_started", show: (r) => number(sum(r, "started")), more: (r) => `${number(one(r.slice(-1), "started"))} today`, leads: ["conversations_by_messages", ""] },
   { title: "First response", metric: "response_seconds", from: "response_times", show: (r) => duration(kind(r, "first_response").median_seconds), more: (r) => kind(r, "first_response").answered > 0 ? `median; nine of ten within ${duration(kind(r, "first_response").p90_seconds)}` : "nobody was answered yet", leads: ["conversations_by_response", ""] },
-  { title: "In business hours", metric: "business_response_seconds", from: "business_hours", show: (r) => duration(kind(r, "first_response").median_seconds), more: () => "median first response", leads: ["conversations_by_response", ""] },
+  { title: "In business hours", metric: "business_response_seconds", from: "business_hours", show: (r) => inHours(r) ? duration(kind(r, "first_response").median_seconds) : "–", more: (r) => inHours(r) ? "median first response" : "no answered wait lay in them", leads: ["conversations_by_response", ""] },
   { title: "Answered", metric: "response_rate", from: "response_times", show: (r) => share(sum(r, "spans") ? sum(r, "answered") / sum(r, "spans") : null), more: (r) => `of ${number(sum(r, "spans"))} waits for a reply`, leads: ["conversations_by_response", "8"] },
   { title: "Waiting now", metric: "conversations_waiting", from: "waiting_now", show: (r) => number(one(r, "waiting")), more: (r) => Number(one(r, "waiting")) ? `longest ${duration(one(r, "longest_seconds"))}` : "nobody waits", leads: ["conversations_waiting", ""] },
   { title: "Windows closing", metric: "windows_closing", from: "waiting_now", show: (r) => number(one(r, "closing")), more: () => "within 24 hours", bad: (r) => one(r, "closing") > 0, leads: ["conversations_waiting", ""] },
@@ -27,6 +27,8 @@ const TILES = [
   { title: "Records missing", metric: "missing_records", from: "completeness", show: (r) => number(sum(r, "missing")), more: (r) => `of ${number(sum(r, "records"))} in the log`, bad: (r) => sum(r, "missing") > 0 },
 ];
 const kind = (rows, name) => rows.find((r) => r.kind === name) ?? {};
+// A wait that lay outside of them took 0 s of them: that is no answer at once.
+const inHours = (rows) => Number(kind(rows, "first_response").in_hours ?? 0) > 0;
 const settled = (r) => Number(one(r, "accepted") ?? 0) - Number(one(r, "pending") ?? 0);
 
 const PANELS = [

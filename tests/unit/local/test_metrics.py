@@ -1,7 +1,11 @@
 """How numbers are shown to people."""
 
-import pytest
+import io
 
+import pytest
+from rich.console import Console
+
+from streams.local import report
 from streams.local.metrics import METRICS, duration, short, time_left
 
 
@@ -37,3 +41,20 @@ def test_every_metric_reads_the_contract_and_no_private_table() -> None:
     for metric in METRICS:
         assert "FROM {views}." in metric.sql
         assert metric.columns
+
+
+@pytest.mark.parametrize(
+    ("every", "title"),
+    [
+        (193, "Waiting for a reply: 2 of 193, whose reply window ends first"),
+        (2, "Waiting for a reply"),
+    ],
+)
+def test_a_part_of_those_who_wait_is_not_shown_as_all_of_them(every: int, title: str) -> None:
+    (metric,) = (one for one in METRICS if one.title == "Waiting for a reply")
+    screen = Console(file=io.StringIO(), width=100)
+    rows = [("instagram:17841733104074637:2927071698455575", "shop", 60.0, 90.0, every)] * 2
+    screen.print(report.table(metric, rows))
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert lines[0].strip() == title
+    assert lines[2].split() == [rows[0][0], "shop", "1", "min", "1", "min"]
