@@ -157,16 +157,21 @@ def test_one_slow_partition_is_no_silence_while_others_are_acknowledged() -> Non
     async def scenario(bench: Bench) -> None:
         slow, other = keys_of_two_partitions()
         [waiting] = bench.add(slow)
-        await asyncio.sleep(0.02)
+        await until_sent(bench, 1)
         [quick] = bench.add(other)
-        await asyncio.sleep(0.01)
+        await until_sent(bench, 2)
         bench.producer.sent[1][2].set_result(None)
         await quick
         with pytest.raises(NotKeptError):
             await waiting
         assert not bench.silences
 
-    on_the_bench(scenario, timeout=0.06)
+    on_the_bench(scenario, timeout=0.6)
+
+
+async def until_sent(bench: Bench, count: int) -> None:
+    while len(bench.producer.sent) < count:  # noqa: ASYNC110 - the bench knows no event
+        await asyncio.sleep(0.002)
 
 
 def test_a_dead_connection_fails_its_requests_and_is_reported() -> None:

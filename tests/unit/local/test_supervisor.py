@@ -209,10 +209,11 @@ def test_a_service_that_makes_no_progress_is_ended_and_started_again(tmp_path: P
         supervisor = Supervisor(told.append, backoff=QUICK, liveness=quick)
         await supervisor.start(replace(a_service(tmp_path, script), is_live=is_live))
         (first,) = helpers()
-        await until(lambda: len(asked) >= 10)
+        log = tmp_path / "helper.log"
+        await until(lambda: len(asked) >= 10 and log.read_text().split() == ["0"])
         assert first.is_running(), "good answers end nothing"
         first.send_signal(signal.SIGSTOP)
-        await until(lambda: (tmp_path / "helper.log").read_text().split() == ["0", "1"])
+        await until(lambda: log.read_text().split() == ["0", "1"])
         await supervisor.stop("helper", grace_seconds=2)
 
     asyncio.run(asyncio.wait_for(scene(), 20))
