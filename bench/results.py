@@ -4,6 +4,7 @@ A row that is measured anew replaces its old figures; the others stay with the d
 that they were measured at.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +85,7 @@ def _markdown(kept: list[Kept], command: str) -> str:
         cells = (one.row, one.what, one.against, one.measured, one.ours, one.theirs)
         lines.append(f"| {' | '.join(map(str, cells))} | {one.result} | {one.goal} | {verdict} |")
     lines += ["", f"Command: `{command}`.", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in kept[-1].machine.items()]
+    lines += _machines(kept)
     times = sorted(entry.measured_at for entry in kept)
     lines += [f"| measured | {times[0]} to {times[-1]} UTC |", f"| other work | {_others(kept)} |"]
     lines += ["", "Each round of each side:", ""]
@@ -93,6 +94,17 @@ def _markdown(kept: list[Kept], command: str) -> str:
             figures = ", ".join(f"{figure:,.1f}" for figure in rounds)
             lines.append(f"- {entry.outcome.row}, {side}, {entry.scale}: {figures}")
     return "\n".join(lines) + "\n"
+
+
+def _machines(kept: list[Kept]) -> Iterator[str]:
+    """What was alike for all rows, once; what was not (the commit, mostly) with its rows."""
+    for name in kept[-1].machine:
+        rows: dict[str, list[int]] = {}
+        for entry in kept:
+            rows.setdefault(entry.machine.get(name, "not told"), []).append(entry.outcome.row)
+        for value, which in rows.items():
+            of = "" if len(rows) == 1 else f", rows {', '.join(map(str, which))}"
+            yield f"| {name}{of} | {value} |"
 
 
 def _others(kept: list[Kept]) -> str:
