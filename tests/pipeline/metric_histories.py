@@ -15,6 +15,8 @@ from schemas.envelope import Envelope
 from schemas.ids import event_id
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+# Windows last whole days. None may close while the tests run, which have this long.
+MINUTES_OF_THE_TESTS = 120
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns")
 HOURS = (
     None,
@@ -32,7 +34,7 @@ class History:
         self.profile = f"p{seed}"
         # Few instants, so that events meet at one; over three months, so that windows close.
         self.instants = [
-            NOW - timedelta(minutes=self.chance.randrange(90 * 1440), milliseconds=number)
+            NOW - timedelta(minutes=self.minutes_ago(), milliseconds=number)
             for number in range(self.chance.choice((3, 12, 60)))
         ]
         self.events: list[Envelope] = []
@@ -50,6 +52,10 @@ class History:
             # Some come twice, as they were; and all in any order.
             self.events += self.chance.choices(self.events, k=len(self.events) // 4)
         self.chance.shuffle(self.events)
+
+    def minutes_ago(self) -> int:
+        day, minute = self.chance.randrange(90), self.chance.randrange(1440 - MINUTES_OF_THE_TESTS)
+        return day * 1440 + minute
 
     def _common(self, at: datetime | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         platform, correspondent = self.chance.choice(CONVERSATIONS)

@@ -5,6 +5,7 @@ import asyncio
 import math
 import random
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from schemas.envelope import Envelope
 from sinks import facts
 from sinks.archive import Archive, LogRecord
-from tests.pipeline.metric_histories import NOW, History
+from tests.pipeline.metric_histories import History
 from tests.pipeline.metric_model import MODELS, NOT_COMPARED, Profile
 
 pytestmark = pytest.mark.pipeline
@@ -81,7 +82,8 @@ def test_each_metric_equals_its_definition_in_python(
     if computed == "again":
         facts.refresh(client, database=database)
         assert facts.waiting(client, database=database) == 0
-    profiles = [Profile(history.profile, history.events, NOW) for history in histories]
+    now = datetime.now(UTC)
+    profiles = [Profile(history.profile, history.events, now) for history in histories]
     for view, model in MODELS.items():
         found = rows_of(client, database, view, [p.name for p in profiles], nulls=nulls)
         expected = [row for profile in profiles for row in model(profile)]
