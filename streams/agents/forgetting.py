@@ -36,7 +36,8 @@ class _Round:
 
 @dataclass(slots=True)
 class Forgetting:
-    """Looks through each partition's outcomes once in an hour of the log's time."""
+    """Looks through each partition's outcomes once in an hour of the log's time, the oldest first,
+    as far as they are over."""
 
     store: OutcomeStore
     _rounds: dict[int, _Round] = field(default_factory=dict)
@@ -49,7 +50,12 @@ class Forgetting:
             keys = [key for key in self.store.keys_of(partition) if key.startswith(OUTCOME)]
             found = self._rounds[partition] = _Round(now, keys)
         piece, found.left = found.left[:_PIECE], found.left[_PIECE:]
-        return [(key, None) for key in piece if is_over(key, self.store.get(key), now)]
+        over = [key for key in piece if is_over(key, self.store.get(key), now)]
+        if not over:
+            # A table keeps the order of first news, so what follows is younger still. One that is
+            # not, because older news of it came late, goes when its turn comes, days later at most.
+            found.left = []
+        return [(key, None) for key in over]
 
     def forget(self) -> None:
         """Partitions were assigned anew."""

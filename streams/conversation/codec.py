@@ -106,8 +106,13 @@ def profile_to_bytes(state: ProfileState) -> bytes:
     return _written(parts)
 
 
+@lru_cache(maxsize=20_000)
 def profile_from_bytes(value: bytes) -> ProfileState:
-    """Raises StateVersionError for bytes of a newer version."""
+    """Raises StateVersionError for bytes of a newer version.
+
+    What was read is kept: most batches meet profiles that did not change since the one before, and
+    a state is never changed in place.
+    """
     parts = _read("profile", value)
     settings = {name: _tuple(register) for name, register in parts.get("s", {}).items()}
     return ProfileState(

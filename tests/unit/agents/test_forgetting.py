@@ -10,6 +10,7 @@ from schemas import data, events
 from schemas.base import to_milliseconds
 from streams.agents import forgetting
 from streams.agents.working_set import table_key
+from streams.conversation import outcomes
 from streams.rebuilding import Fold, Rebuilt
 from tests.unit.agents.test_deciding import (
     ASKED,
@@ -106,6 +107,26 @@ async def test_many_are_looked_at_piece_by_piece(monkeypatch: pytest.MonkeyPatch
     assert left == sorted(left, reverse=True)
     assert left[0] > 0
     assert left[-1] == 0
+
+
+async def test_a_round_ends_where_nothing_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forgetting, "_PIECE", 3)
+    table = {table_key("o", PROFILE, f"c{n}"): b'1{"t":%d}' % n for n in range(100)}
+    looked_at = []
+
+    class Counted:
+        def keys_of(self, _: int) -> list[bytes]:
+            return list(table)
+
+        def get(self, key: bytes) -> bytes | None:
+            looked_at.append(key)
+            return table.get(key)
+
+    rounds = forgetting.Forgetting(Counted())
+    now = 4 + outcomes.MEMORY + timedelta(days=1) // timedelta(milliseconds=1)
+    gone = [key for _ in range(10) for key, _ in rounds.due(0, now)]
+    assert gone == list(table)[:5]
+    assert looked_at == list(table)[:9]
 
 
 async def test_state_rebuilt_from_the_log_equals_the_live_one_that_has_forgotten() -> None:
