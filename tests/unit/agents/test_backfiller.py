@@ -1,26 +1,18 @@
 """A request for history: pages written and noted, refusals waited out or told, kills survived."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator
 from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.backfills import BackfillRequest
-from schemas.events import AccountUnlinked, Event, HistoryBackfilled, parse_event
+from schemas.events import AccountUnlinked, HistoryBackfilled
 from schemas.ids import event_id
-from schemas.topics import BACKFILLS, EVENTS, FAILURES, FailureHeader
-from streams.agents.backfill_journal import BackfillJournal
+from schemas.topics import FailureHeader
 from streams.agents.backfill_waits import BackfillRefused, Patience
-from streams.agents.backfiller import Backfiller
-from streams.agents.backfills import Backfills
-from streams.agents.outbox import Outbox
-from streams.agents.state_table import StateTable
 from streams.providers.credentials import CredentialMissingError
 from streams.providers.protocol import (
     ErrorClass,
@@ -29,158 +21,16 @@ from streams.providers.protocol import (
     HistoryStopped,
     SendError,
 )
-from streams.settings import Settings
-from tests.unit.agents.sends import NOON, Clock
-
-PAGE = "4400"
-LIMITED = SendError(ErrorClass.RATE_LIMITED, "wait", retry_after_seconds=900.0)
-Raised = SendError | Exception
-
-
-class KilledError(Exception):
-    """The worker dies here."""
-
-
-@dataclass
-class Durable:
-    """What survives a kill: the log, the failures, the changelog."""
-
-    records: list[tuple[str, bytes, dict[str, bytes]]] = field(default_factory=list)
-    notes: dict[bytes, bytes] = field(default_factory=dict)
-    dies_after: int | None = None
-    """So many more writes."""
-
-    def outbox(self) -> Outbox:
-        return cast("Outbox", Box(self))
-
-    def events(self) -> list[Event]:
-        return [parse_event(value) for topic, value, _ in self.records if topic == EVENTS]
-
-    def failures(self) -> list[dict[str, bytes]]:
-        return [headers for topic, _, headers in self.records if topic == FAILURES]
-
-
-@dataclass
-class Box:
-    durable: Durable
-    pending: list[tuple[str, bytes, dict[str, bytes]]] = field(default_factory=list)
-
-    def add(self, topic: str, _: Any, value: Any, headers: Any = None, **__: Any) -> None:
-        self.pending.append((topic, value, dict(headers or ())))
-
-    async def flush(self) -> None:
-        await asyncio.sleep(0)
-        if self.durable.dies_after is not None:
-            if self.durable.dies_after == 0:
-                raise KilledError
-            self.durable.dies_after -= 1
-        self.durable.records += self.pending
-        self.pending = []
-
-
-@dataclass
-class Table:
-    durable: Durable
-
-    def get(self, key: bytes) -> bytes | None:
-        return self.durable.notes.get(key)
-
-    def queue_changelog(self, changes: Any, outbox: Any, partition: int) -> Any:
-        del outbox, partition
-        return changes
-
-    def apply(self, changes: Any) -> None:
-        self.durable.notes.update(changes)
-
-
-def message(number: int) -> HistoryMessage:
-    at = NOON - timedelta(days=1, seconds=number)
-    return HistoryMessage(PAGE, f"person-{number % 3}", f"m-{number}", "correspondent", at, "hi")
-
-
-@dataclass
-class Provider:
-    """`pages` pages of two messages; what it refuses, look by look."""
-
-    pages: int = 5
-    refusals: list[tuple[int, Raised]] = field(default_factory=list)
-    """(after so many pages of the look, the error), one a look."""
-    looks: list[str | None] = field(default_factory=list)
-    """The cursors that were asked for."""
-    foreign: int = 0
-
-    async def history(
-        self, _: BackfillRequest, cursor: str | None
-    ) -> AsyncGenerator[HistoryPage, None]:
-        self.looks.append(cursor)
-        refused_after, error = self.refusals.pop(0) if self.refusals else (None, None)
-        given_out = 0
-        for number in range(int(cursor or 0), self.pages):
-            if given_out == refused_after and error is not None:
-                raise HistoryStopped(error) if isinstance(error, SendError) else error
-            given_out += 1
-            yield self.page(number)
-        if given_out == refused_after and error is not None:
-            raise HistoryStopped(error) if isinstance(error, SendError) else error
-
-    def page(self, number: int) -> HistoryPage:
-        return HistoryPage(
-            (message(2 * number), message(2 * number + 1)),
-            frozenset({f"t_{number}"}),
-            foreign=self.foreign,
-            cursor=str(number + 1),
-        )
-
-
-def request(
-    origin: str = "link", account: str = PAGE, request_id: str = "request-1"
-) -> BackfillRequest:
-    return BackfillRequest(
-        request_id=request_id, profileid="profile", provider="meta", platform="facebook",
-        account_id=account, asked_at=NOON, origin=cast("Any", origin), correlationid="c",
-    )  # fmt: skip
-
-
-def record(wanted: BackfillRequest, offset: int = 7) -> Any:
-    return SimpleNamespace(
-        topic=BACKFILLS, partition=1, offset=offset, key=b"profile", value=wanted.to_json(),
-        headers=(),
-    )  # fmt: skip
-
-
-@dataclass
-class World:
-    provider: Any = field(default_factory=Provider)
-    durable: Durable = field(default_factory=Durable)
-    clock: Clock = field(default_factory=Clock)
-    slept: list[float] = field(default_factory=list)
-
-    def backfiller(self) -> Backfiller:
-        async def sleep(seconds: float) -> None:
-            self.slept.append(seconds)
-            await self.clock.sleep(seconds)
-
-        return Backfiller(
-            settings=Settings(_env_file=None),
-            history=self.provider.history,
-            journal=BackfillJournal(cast("StateTable", Table(self.durable)), self.durable.outbox),
-            make_outbox=self.durable.outbox,
-            log_id="log",
-            clock=self.clock,
-            sleep=sleep,
-        )
-
-    def run(self, wanted: BackfillRequest | None = None) -> None:
-        wanted = wanted or request()
-        asyncio.run(self.backfiller().carry_out(wanted, record(wanted)))
-
-    def fetched(self) -> list[str]:
-        return [e.data.message_id for e in self.durable.events() if e.subject]  # type: ignore[union-attr]
-
-    def told(self) -> HistoryBackfilled:
-        found = [e for e in self.durable.events() if isinstance(e, HistoryBackfilled)]
-        assert len({e.id for e in found}) == 1
-        return found[-1]
+from tests.unit.agents.backfilling import (
+    LIMITED,
+    PAGE,
+    KilledError,
+    Provider,
+    World,
+    record,
+    request,
+)
+from tests.unit.agents.sends import NOON
 
 
 def test_every_page_becomes_events_with_live_ids_and_the_end_is_told() -> None:
@@ -388,115 +238,3 @@ def test_killed_at_any_write_any_number_of_times_everything_is_there_once(
     assert world.told().data.messages == 2 * pages
     read_again = len(world.fetched()) - 2 * pages
     assert read_again <= 2 * len(kills)  # one page a kill
-
-
-# Batches of requests
-
-
-@dataclass
-class Desk:
-    world: World
-    acknowledged: list[int] = field(default_factory=list)
-    crashed: list[BaseException] = field(default_factory=list)
-
-    def backfills(self) -> Backfills:
-        async def crash(error: BaseException) -> None:
-            self.crashed.append(error)
-
-        return Backfills(
-            settings=Settings(_env_file=None),
-            make_backfiller=self.world.backfiller,
-            make_outbox=self.world.durable.outbox,
-            crash=crash,
-            log="log",
-            clock=self.world.clock,
-        )
-
-    def acknowledge(self, number: int) -> Callable[[], Any]:
-        async def acknowledged() -> None:
-            self.acknowledged.append(number)
-
-        return acknowledged
-
-
-def batch(*wanted: BackfillRequest) -> Any:
-    records = [record(one, offset) for offset, one in enumerate(wanted)]
-    return SimpleNamespace(value=records, message=SimpleNamespace(topic=BACKFILLS, partition=1))
-
-
-async def settle() -> None:
-    for _ in range(200):
-        await asyncio.sleep(0)
-
-
-def test_batches_are_acknowledged_in_their_order_when_their_requests_have_ended() -> None:
-    """Invariant 9."""
-    desk, released = Desk(World()), asyncio.Event()
-
-    async def history(wanted: BackfillRequest, _: str | None) -> AsyncGenerator[HistoryPage, None]:
-        if wanted.request_id == "slow":
-            await released.wait()
-        yield desk.world.provider.page(0)
-
-    desk.world.provider = SimpleNamespace(history=history, page=Provider().page)
-
-    async def scenario() -> None:
-        backfills = desk.backfills()
-        await backfills.take(batch(request(request_id="slow")), desk.acknowledge(1))
-        await backfills.take(batch(request(account="5", request_id="b")), desk.acknowledge(2))
-        await settle()
-        assert desk.acknowledged == []
-        released.set()
-        await settle()
-        assert desk.acknowledged == [1, 2]
-
-    asyncio.run(scenario())
-
-
-def test_what_was_stopped_is_not_acknowledged_nor_is_what_follows_it() -> None:
-    """Invariant 9."""
-    desk = Desk(World())
-
-    async def history(wanted: BackfillRequest, _: str | None) -> AsyncGenerator[HistoryPage, None]:
-        if wanted.request_id == "slow":
-            await asyncio.Event().wait()
-        yield desk.world.provider.page(0)
-
-    desk.world.provider = SimpleNamespace(history=history, page=Provider().page)
-
-    async def scenario() -> None:
-        backfills = desk.backfills()
-        await backfills.take(batch(request(request_id="slow")), desk.acknowledge(1))
-        await backfills.take(batch(request(account="5", request_id="b")), desk.acknowledge(2))
-        await settle()
-        written = len(desk.world.durable.records)
-        await backfills.stop()
-        await settle()
-        assert desk.acknowledged == []
-        assert desk.crashed == []
-        assert len(desk.world.durable.records) == written
-        await backfills.take(batch(request(account="5", request_id="b")), desk.acknowledge(3))
-        await settle()
-        assert desk.acknowledged == [3]
-
-    asyncio.run(scenario())
-
-
-def test_a_record_that_is_no_request_is_a_failure_and_a_bug_ends_the_worker() -> None:
-    desk = Desk(World(Provider(refusals=[(0, RuntimeError("a bug"))])))
-
-    async def scenario() -> None:
-        backfills = desk.backfills()
-        broken = batch(request())
-        broken.value[0].value = b'{"request_id": "r"}'
-        await backfills.take(broken, desk.acknowledge(1))
-        await settle()
-        assert desk.acknowledged == [1]
-        (failure,) = desk.world.durable.failures()
-        assert failure[FailureHeader.REASON] == b"invalid_request"
-        await backfills.take(batch(request()), desk.acknowledge(2))
-        await settle()
-        assert desk.acknowledged == [1]
-        assert [str(error) for error in desk.crashed] == ["a bug"]
-
-    asyncio.run(scenario())
