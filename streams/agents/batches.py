@@ -35,6 +35,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from streams.agents.batch_consumer import BatchConsumer, SteadyThread
+from streams.agents.group_leader import GroupMember
 
 # Enough to make Faust's own cost vanish (below 1 us a record), few enough that one batch is
 # worked on in well below a second and other partitions get their turn.
@@ -129,7 +130,7 @@ def embedded_consumer(base: type[Any], quirks: Quirks) -> type[Any]:
             owner: Any = self.consumer
             client: Any = consumer._client  # noqa: SLF001 - its fetcher has no pace of its own
             client.send = paced(
-                client.send,
+                GroupMember(client.send).send,
                 quirks.fetch_pace_ms / 1000,
                 busy=lambda: owner.in_hand() > ENOUGH_IN_HAND,
                 work_first=quirks.work_first_ms / 1000,

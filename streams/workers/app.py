@@ -12,6 +12,7 @@ from faust.types.auth import SASLMechanism
 
 from streams import kafka
 from streams.agents.batches import BATCH_LIMIT, Quirks, deliver_in_batches
+from streams.agents.recovery import end_loudly
 from streams.log_positions import ends_now
 from streams.settings import Settings
 from streams.workers.assigning import assignor
@@ -61,6 +62,7 @@ def make_app(
         **_timeouts(settings),
     )
     deliver_in_batches(app, batched, batch_limit, _quirks(settings, work_first_ms))
+    end_loudly(app)
     _announce_readiness(app, settings.ready_file)
     return app
 
