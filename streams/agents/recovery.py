@@ -9,7 +9,12 @@ later rebalance. Here it is an error. It ends the process, which is started agai
 from typing import Any
 
 import faust
+import structlog
 from faust.tables.recovery import ServiceStopped
+
+from streams.log_positions import NotToldError
+
+_log = structlog.get_logger()
 
 
 class RecoveryStalledError(RuntimeError):
@@ -23,16 +28,19 @@ def end_loudly(app: faust.App) -> None:
 
     async def wait_or_tell(what: Any, timeout: float | None = None) -> None:  # noqa: ASYNC109 - Faust's
         try:
-            await wait(what, timeout)
-        except ServiceStopped as error:
-            if recovery.should_stop:
-                raise
-            names = ", ".join(
-                sorted(f"{tp.topic}/{tp.partition}" for tp in recovery.active_tps)[:4]
-            )
-            raise RecoveryStalledError(
-                f"the broker has not told group {app.conf.id} in {timeout:g} s what it needs to "
-                f"read its partitions ({names or 'no changelog'}): starting anew"
-            ) from error
+            try:
+                await wait(what, timeout)
+            except ServiceStopped as error:
+                if recovery.should_stop:
+                    raise
+                places = sorted(f"{tp.topic}/{tp.partition}" for tp in recovery.active_tps)
+                raise RecoveryStalledError(
+                    f"the broker did not answer group {app.conf.id} within {timeout:g} s about "
+                    f"{', '.join(places[:4]) or 'its partitions'}"
+                ) from error
+        except (NotToldError, RecoveryStalledError) as error:
+            # A crash is logged by its class and place; this text is our own.
+            _log.error("recovery_stalled", because=str(error), remedy="it starts anew")
+            raise
 
     recovery._wait = wait_or_tell  # noqa: SLF001
