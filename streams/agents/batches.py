@@ -24,7 +24,6 @@ workers at random moments and compares what was committed with what was done.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,23 +97,25 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
-def batch_scheduler(topics: Callable[[], AbstractSet[str]], limit: int) -> type[Any]:
-    """The `ConsumerScheduler` that batches `topics`. A class, since Faust makes the instance."""
+def batch_scheduler(sizes: Callable[[], Mapping[str, int]]) -> type[Any]:
+    """The `ConsumerScheduler` that batches the topics of `sizes`, in so many records at most. A
+    class, since Faust makes the instance."""
 
     class BatchScheduler(DefaultSchedulingStrategy):
         def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-            ours = topics()
+            ours = sizes()
             singles = {tp: found for tp, found in records.items() if tp.topic not in ours}
             if singles:
                 yield from super().iterate(singles)
             batched = {tp: found for tp, found in records.items() if tp.topic in ours and found}
-            start = 0
+            begins = dict.fromkeys(batched, 0)
             while batched:
                 for tp in list(batched):
-                    yield tp, RecordBatch(batched[tp][start : start + limit])
-                    if start + limit >= len(batched[tp]):
+                    begin, end = begins[tp], begins[tp] + ours[tp.topic]
+                    yield tp, RecordBatch(batched[tp][begin:end])
+                    if end >= len(batched[tp]):
                         del batched[tp]
-                start += limit
+                    begins[tp] = end
 
     return BatchScheduler
 
@@ -178,14 +179,17 @@ def paced(
 def deliver_in_batches(
     app: faust.App,
     topics: frozenset[str],
-    limit: int = BATCH_LIMIT,
+    limit: Callable[[], int] = lambda: BATCH_LIMIT,
     quirks: Quirks | None = None,
 ) -> None:
-    """Makes `app` deliver `topics`, and its tables' changelogs, in batches of up to `limit` records
-    of one partition."""
+    """Makes `app` deliver `topics` in batches of up to `limit()` records of one partition, and its
+    tables' changelogs in large ones."""
     conf: Any = app.conf  # its setters are made by decorators that hide their types
-    # Tables come later than this call.
-    conf.ConsumerScheduler = batch_scheduler(lambda: topics | app.tables.changelog_topics, limit)
+    conf.ConsumerScheduler = batch_scheduler(
+        lambda: (
+            dict.fromkeys(app.tables.changelog_topics, BATCH_LIMIT) | dict.fromkeys(topics, limit())
+        )
+    )
     consumer = type("Consumer", (BatchConsumer,), {"batched": topics})
     transport: Any = type("BatchTransport", (driver.Transport,), {})
     transport.Consumer = embedded_consumer(consumer, quirks) if quirks else consumer

@@ -1,6 +1,6 @@
 """A Faust app from settings: every choice that docs/decisions explains, in one place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,13 @@ def make_app(
     settings: Settings,
     name: str,
     batched: frozenset[str],
-    batch_limit: int = BATCH_LIMIT,
+    batch_limit: Callable[[], int] = lambda: BATCH_LIMIT,
     *,
     work_first_ms: int = 0,
 ) -> faust.App:
     """`name` is the worker's and the consumer group's (`<prefix>dmstream-<name>`).
 
-    `batched` are the topics delivered as whole batches of up to `batch_limit` records.
+    `batched` are the topics delivered as whole batches of up to `batch_limit()` records.
     `work_first_ms`: see `Quirks`; for who works off what it is given, and keeps none of it.
     """
     # Faust makes its own folder, not the one around it.
