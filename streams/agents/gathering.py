@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
-MOST_RECORDS = 4_000
+from streams.agents.portion import LARGEST
+
 # Of the loop, in which Faust's stream hands over what is in its queue.
 _TURNS = 8
 _END: Any = object()
@@ -16,7 +17,7 @@ def _records_of(batch: Any) -> int:
 
 async def gathered(
     source: AsyncIterator[Any],
-    most: Callable[[], int] = lambda: MOST_RECORDS,
+    most: Callable[[], int] = lambda: LARGEST,
     size: Callable[[Any], int] = _records_of,
 ) -> AsyncGenerator[list[Any], None]:
     """Lists of items of `source`, in its order: the next one, and with it all that can be had
