@@ -33,8 +33,12 @@ _COORDINATOR_MOVES = (
 )
 
 
+class NotToldError(TimeoutError):
+    """The broker answers, but not what was asked of it; the sentence names the partitions."""
+
+
 async def log_ends(settings: Settings, *topics: str) -> dict[TopicPartition, int]:
-    """The offset after the last record of each partition. Raises TimeoutError.
+    """The offset after the last record of each partition. Raises NotToldError.
 
     Asked with a fetch, because the embedded broker's answer to "latest offset" is too low: the
     last batch's first offset plus one (measured: 109 where 145 was right). The high-water mark
@@ -58,10 +62,7 @@ async def log_ends(settings: Settings, *topics: str) -> dict[TopicPartition, int
             marks = {partition: consumer.highwater(partition) for partition in partitions}
             ends = {partition: mark for partition, mark in marks.items() if mark is not None}
             if time.monotonic() > deadline and len(ends) < len(partitions):
-                raise TimeoutError(
-                    f"the broker told the end of {len(ends)} of {len(partitions)} partitions "
-                    f"in {_PATIENCE_SECONDS:.0f} s"
-                )
+                raise _ends_not_told(partitions - ends.keys())
         return ends
     finally:
         await consumer.stop()
@@ -72,8 +73,9 @@ async def ends_now(
 ) -> dict[TopicPartition, int]:
     """The same for some partitions, asked through a consumer that stays: a millisecond or two.
 
-    `consumer` has no topics; its assignment is changed. The embedded broker's answer is too low
-    (see `log_ends`), so there the last batch is read.
+    `consumer` has no topics; its assignment is changed, so only one may ask through it at a time.
+    The embedded broker's answer is too low (see `log_ends`), so there the last batch is read.
+    Raises NotToldError.
     """
     ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
     if not settings.embedded:
@@ -85,14 +87,25 @@ async def ends_now(
     for tp in filled:
         consumer.seek(tp, ends[tp] - 1)
     waiting = set(filled)
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     while waiting:
         for tp, records in (await consumer.getmany(*waiting, timeout_ms=500)).items():
             ends[tp] = max(ends[tp], records[-1].offset + 1)
             waiting.discard(tp)
+        if waiting and time.monotonic() > deadline:
+            raise _ends_not_told(waiting)
     # Else it goes on fetching, and the next question waits behind a fetch that waits for records:
     # this broker answers a connection's requests one after another (measured: 35 ms, 6 without).
     consumer.pause(*filled)
     return ends
+
+
+def _ends_not_told(partitions: set[TopicPartition]) -> NotToldError:
+    names = ", ".join(sorted(f"{tp.topic}/{tp.partition}" for tp in partitions)[:4])
+    return NotToldError(
+        f"the broker did not tell where {len(partitions)} partitions end within "
+        f"{_PATIENCE_SECONDS:.0f} s ({names})"
+    )
 
 
 async def log_starts(settings: Settings, *topics: str) -> dict[TopicPartition, int]:
@@ -133,7 +146,7 @@ async def committed(settings: Settings, group: str, *topics: str) -> dict[TopicP
     `group` is its name without the prefix. The partitions are asked for by name: the embedded
     broker cuts the connection when it is asked for all, or about a group's members.
 
-    Raises TimeoutError where nobody answers for the group: its coordinator moves with its broker.
+    Raises NotToldError where nobody answers for the group: its coordinator moves with its broker.
     """
     counts = await partition_counts(settings)
     partitions = [
@@ -149,7 +162,7 @@ async def committed(settings: Settings, group: str, *topics: str) -> dict[TopicP
         async with asyncio.timeout(_PATIENCE_SECONDS):
             offsets = await _offsets(admin, settings.topic(group), partitions)
     except TimeoutError as error:
-        raise TimeoutError(
+        raise NotToldError(
             f"no broker told the offsets of group {settings.topic(group)} within "
             f"{_PATIENCE_SECONDS:.0f} s"
         ) from error

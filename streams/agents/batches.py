@@ -24,7 +24,6 @@ workers at random moments and compares what was committed with what was done.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +34,7 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from streams.agents.batch_consumer import BatchConsumer, SteadyThread
+from streams.agents.group_leader import GroupMember
 
 # Enough to make Faust's own cost vanish (below 1 us a record), few enough that one batch is
 # worked on in well below a second and other partitions get their turn.
@@ -97,23 +97,25 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
-def batch_scheduler(topics: Callable[[], AbstractSet[str]], limit: int) -> type[Any]:
-    """The `ConsumerScheduler` that batches `topics`. A class, since Faust makes the instance."""
+def batch_scheduler(sizes: Callable[[], Mapping[str, int]]) -> type[Any]:
+    """The `ConsumerScheduler` that batches the topics of `sizes`, in so many records at most. A
+    class, since Faust makes the instance."""
 
     class BatchScheduler(DefaultSchedulingStrategy):
         def iterate(self, records: Mapping[TP, list[Any]]) -> Iterator[tuple[TP, Any]]:
-            ours = topics()
+            ours = sizes()
             singles = {tp: found for tp, found in records.items() if tp.topic not in ours}
             if singles:
                 yield from super().iterate(singles)
             batched = {tp: found for tp, found in records.items() if tp.topic in ours and found}
-            start = 0
+            begins = dict.fromkeys(batched, 0)
             while batched:
                 for tp in list(batched):
-                    yield tp, RecordBatch(batched[tp][start : start + limit])
-                    if start + limit >= len(batched[tp]):
+                    begin, end = begins[tp], begins[tp] + ours[tp.topic]
+                    yield tp, RecordBatch(batched[tp][begin:end])
+                    if end >= len(batched[tp]):
                         del batched[tp]
-                start += limit
+                    begins[tp] = end
 
     return BatchScheduler
 
@@ -129,7 +131,7 @@ def embedded_consumer(base: type[Any], quirks: Quirks) -> type[Any]:
             owner: Any = self.consumer
             client: Any = consumer._client  # noqa: SLF001 - its fetcher has no pace of its own
             client.send = paced(
-                client.send,
+                GroupMember(client.send).send,
                 quirks.fetch_pace_ms / 1000,
                 busy=lambda: owner.in_hand() > ENOUGH_IN_HAND,
                 work_first=quirks.work_first_ms / 1000,
@@ -177,14 +179,17 @@ def paced(
 def deliver_in_batches(
     app: faust.App,
     topics: frozenset[str],
-    limit: int = BATCH_LIMIT,
+    limit: Callable[[], int] = lambda: BATCH_LIMIT,
     quirks: Quirks | None = None,
 ) -> None:
-    """Makes `app` deliver `topics`, and its tables' changelogs, in batches of up to `limit` records
-    of one partition."""
+    """Makes `app` deliver `topics` in batches of up to `limit()` records of one partition, and its
+    tables' changelogs in large ones."""
     conf: Any = app.conf  # its setters are made by decorators that hide their types
-    # Tables come later than this call.
-    conf.ConsumerScheduler = batch_scheduler(lambda: topics | app.tables.changelog_topics, limit)
+    conf.ConsumerScheduler = batch_scheduler(
+        lambda: (
+            dict.fromkeys(app.tables.changelog_topics, BATCH_LIMIT) | dict.fromkeys(topics, limit())
+        )
+    )
     consumer = type("Consumer", (BatchConsumer,), {"batched": topics})
     transport: Any = type("BatchTransport", (driver.Transport,), {})
     transport.Consumer = embedded_consumer(consumer, quirks) if quirks else consumer

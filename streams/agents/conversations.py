@@ -16,6 +16,7 @@ from streams.agents.gathering import gathered
 from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
+from streams.agents.portion import Portion
 from streams.agents.state_table import StateTable
 from streams.agents.working_set import WorkingSet
 from streams.settings import Settings
@@ -39,7 +40,9 @@ def add_normaliser_agent(app: faust.App, settings: Settings, normaliser: Normali
                 await stream.ack(batch)
 
 
-def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -> None:
+def add_state_agent(
+    app: faust.App, settings: Settings, keeper: "StateKeeper", portion: Portion
+) -> None:
     """Both topics in one stream: one order per profile, one process that decides."""
     commands = settings.topic(COMMANDS)
     topic = app.topic(settings.topic(EVENTS), commands, schema=BatchSchema())
@@ -50,11 +53,13 @@ def add_state_agent(app: faust.App, settings: Settings, keeper: "StateKeeper") -
 
     @app.agent(topic, name="state", concurrency=1)
     async def keep_state(stream: Any) -> None:
-        async for batches in gathered(stream.noack().events()):
+        async for batches in gathered(stream.noack().events(), lambda: portion.records):
             # What came before a rebalance comes again, here or to the partition's next owner.
             current = [b for b in batches if b.message.generation_id == app.consumer_generation_id]
+            count, began = sum(len(batch.value) for batch in current), time.monotonic()
             for done in await keeper.take(current):
                 await stream.ack(done)
+            portion.took(count, time.monotonic() - began)
 
 
 class LeaseOverError(RuntimeError):

@@ -4,11 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
-# What a worker takes on at once it must have done within its session, else another worker may own
-# the partitions, and it begins anew (conversations.LeaseOverError). These are a third of a second;
-# on a machine that is twenty times too busy, still less than a session. A whole backlog at once
-# would be begun anew for ever.
-MOST_RECORDS = 4_000
+from streams.agents.portion import LARGEST
+
 # Of the loop, in which Faust's stream hands over what is in its queue.
 _TURNS = 8
 _END: Any = object()
@@ -20,11 +17,11 @@ def _records_of(batch: Any) -> int:
 
 async def gathered(
     source: AsyncIterator[Any],
-    most: int = MOST_RECORDS,
+    most: Callable[[], int] = lambda: LARGEST,
     size: Callable[[Any], int] = _records_of,
 ) -> AsyncGenerator[list[Any], None]:
     """Lists of items of `source`, in its order: the next one, and with it all that can be had
-    without waiting, until together they hold `most` records (the last one may go beyond). Ends as
+    without waiting, until together they hold `most()` records (the last one may go beyond). Ends as
     `source` does, and raises what it raises.
 
     At low rates a partition's batch holds one record. Working on such batches one after another,
@@ -35,7 +32,7 @@ async def gathered(
         while (item := await coming) is not _END:
             found, held = [item], size(item)
             coming = asyncio.create_task(_next(source))
-            while held < most and await _is_there(coming):
+            while held < most() and await _is_there(coming):
                 found.append(coming.result())
                 held += size(found[-1])
                 coming = asyncio.create_task(_next(source))

@@ -1,6 +1,6 @@
 """A Faust app from settings: every choice that docs/decisions explains, in one place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from faust.types.auth import SASLMechanism
 
 from streams import kafka
 from streams.agents.batches import BATCH_LIMIT, Quirks, deliver_in_batches
+from streams.agents.recovery import end_loudly
 from streams.log_positions import ends_now
 from streams.settings import Settings
 from streams.workers.assigning import assignor
@@ -21,13 +22,13 @@ def make_app(
     settings: Settings,
     name: str,
     batched: frozenset[str],
-    batch_limit: int = BATCH_LIMIT,
+    batch_limit: Callable[[], int] = lambda: BATCH_LIMIT,
     *,
     work_first_ms: int = 0,
 ) -> faust.App:
     """`name` is the worker's and the consumer group's (`<prefix>dmstream-<name>`).
 
-    `batched` are the topics delivered as whole batches of up to `batch_limit` records.
+    `batched` are the topics delivered as whole batches of up to `batch_limit()` records.
     `work_first_ms`: see `Quirks`; for who works off what it is given, and keeps none of it.
     """
     # Faust makes its own folder, not the one around it.
@@ -61,6 +62,7 @@ def make_app(
         **_timeouts(settings),
     )
     deliver_in_batches(app, batched, batch_limit, _quirks(settings, work_first_ms))
+    end_loudly(app)
     _announce_readiness(app, settings.ready_file)
     return app
 

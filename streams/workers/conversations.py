@@ -9,10 +9,12 @@ from aiokafka import TopicPartition
 from schemas.topics import COMMANDS, EVENTS, WEBHOOKS
 from streams import kafka
 from streams.accounts import AccountDirectory
+from streams.agents.batches import BATCH_LIMIT
 from streams.agents.conversations import StateKeeper, add_normaliser_agent, add_state_agent
 from streams.agents.normaliser import Normaliser
 from streams.agents.outbox import Outbox
 from streams.agents.partition import ConversationPartition
+from streams.agents.portion import Portion
 from streams.agents.rules import rules_of
 from streams.agents.state_table import StateTable
 from streams.log_positions import ends_now
@@ -37,10 +39,12 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
     await prober.start()
     stack.push_async_callback(prober.stop)
 
+    portion = Portion(session_seconds(settings))
     app = make_app(
         settings,
         "conversations",
         frozenset(settings.topic(name) for name in (WEBHOOKS, EVENTS, COMMANDS)),
+        lambda: min(BATCH_LIMIT, portion.records),
         work_first_ms=kafka.EMBEDDED_WORK_FIRST_MS,
     )
     outbox = Outbox(producer, partitions=settings.partitions)
@@ -73,6 +77,7 @@ async def conversations_app(settings: Settings, stack: AsyncExitStack) -> faust.
             commands=settings.topic(COMMANDS),
             lease_seconds=session_seconds(settings),
         ),
+        portion,
     )
     watch(app, settings, "conversations", stack)
     return app

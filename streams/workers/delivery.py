@@ -67,7 +67,7 @@ async def delivery_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
             )
 
     topics = frozenset(settings.topic(name) for name in (*OUTBOUND, OUTBOUND_DELAYED, BACKFILLS))
-    app = make_app(settings, "delivery", topics, batch_limit=BATCH_LIMIT)
+    app = make_app(settings, "delivery", topics, batch_limit=lambda: BATCH_LIMIT)
     table = StateTable(app, TABLE, settings)
     jitter = random.Random()  # noqa: S311 - spreads waits; nothing secret
 

@@ -17,6 +17,7 @@ from streams.monitoring.ports import port_of
 from streams.monitoring.progress import Position, Progress
 from streams.monitoring.server import MonitorServer, Verdict
 from streams.settings import Settings
+from streams.workers.getting_ready import GettingReady
 
 LOOK_SECONDS = 1.0
 
@@ -48,11 +49,10 @@ class Watcher:
         self._app = app
         self._waiting_rooms = frozenset(settings.topic(name) for name in WAITING_ROOMS)
         self._progress = Progress(settings.live_seconds)
-        self._is_recovered = False
+        self._getting_ready = GettingReady(app)
         self._assigned = 0
         self._exported: set[TP] = set()
         troubles.on_trouble(self._progress.excuse)
-        app.on_partitions_revoked.connect(self._revoked)
         app.on_rebalance_complete.connect(self._recovered)
 
     async def look_often(self) -> None:
@@ -81,24 +81,23 @@ class Watcher:
         return Verdict(True, "records are worked on as they come")
 
     def ready(self) -> Verdict:
-        if not self._is_recovered:
-            return Verdict(False, "partitions are assigned or state is recovered just now")
+        waits_for = self._getting_ready.waits_for
+        if waits_for is not None:
+            return Verdict(False, f"waits for {waits_for}")
         return Verdict(True, f"recovered; {self._assigned} partitions")
 
-    async def _revoked(self, *_: Any, **__: Any) -> None:
-        self._is_recovered = False
-
     async def _recovered(self, *_: Any, **__: Any) -> None:
-        self._is_recovered = True
         metrics.REBALANCES.inc()
 
     def _look(self) -> None:
-        positions = dict(self._positions()) if self._is_recovered else {}
+        self._getting_ready.look()
+        is_ready = self._getting_ready.waits_for is None
+        positions = dict(self._positions()) if is_ready else {}
         stalled = self._progress.look(
             {tp: at for tp, at in positions.items() if tp.topic not in self._waiting_rooms}
         )
         self._export(positions, stalled)
-        metrics.READY.set(self._is_recovered)
+        metrics.READY.set(is_ready)
         metrics.LIVE.set(self.live().good)
 
     def _positions(self) -> Iterator[tuple[TP, Position]]:

@@ -26,7 +26,7 @@ from streams.workers.run import run
 async def noting_app(stack: AsyncExitStack) -> faust.App:
     path, topic, seed, limit = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     settings = Settings(_env_file=None)
-    app = make_app(settings, "noting", frozenset({topic}), batch_limit=limit)
+    app = make_app(settings, "noting", frozenset({topic}), batch_limit=lambda: limit)
     slow_down_the_seek(app, *(float(seconds) for seconds in sys.argv[5:]))
     producer = kafka.producer(settings)
     await producer.start()

@@ -1,4 +1,4 @@
-"""How far a group has come, while its coordinator is on the move."""
+"""How far a group has come, while its coordinator is on the move; ends that nobody tells."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata
 
 from streams import log_positions
-from streams.log_positions import committed
+from streams.log_positions import NotToldError, committed, ends_now
 from streams.settings import Settings
 
 SETTINGS = Settings(_env_file=None)
@@ -60,3 +60,27 @@ def test_a_group_that_nobody_answers_for_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(log_positions, "_PATIENCE_SECONDS", 0.05)
     with pytest.raises(TimeoutError, match="offsets of group group"):
         asked(Admin({}), monkeypatch)
+
+
+class Mute:
+    """A consumer whose fetches bring nothing."""
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(partitions, 7)
+
+    def assign(self, partitions: list[TopicPartition]) -> None: ...
+
+    def seek(self, partition: TopicPartition, offset: int) -> None: ...
+
+    async def getmany(self, *_: Any, **__: Any) -> dict[Any, Any]:
+        await asyncio.sleep(0.01)
+        return {}
+
+
+def test_who_asks_for_ends_that_are_not_told_hears_so_and_of_which_partitions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_positions, "_PATIENCE_SECONDS", 0.05)
+    embedded = Settings(_env_file=None, embedded=True)
+    with pytest.raises(NotToldError, match=r"2 partitions .*\(t/0, t/1\)"):
+        asyncio.run(ends_now(embedded, Mute(), PLACES))  # type: ignore[arg-type]

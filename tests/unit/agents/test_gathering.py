@@ -26,7 +26,7 @@ async def of_queue(queue: "asyncio.Queue[Any]") -> AsyncIterator[Any]:
 
 def gathered(source: AsyncIterator[int], most: int = 100) -> AsyncGenerator[list[int], None]:
     """Items of one record each."""
-    return gathering.gathered(source, most, lambda _: 1)
+    return gathering.gathered(source, lambda: most, lambda _: 1)
 
 
 def queue_of(*items: Any) -> "asyncio.Queue[Any]":

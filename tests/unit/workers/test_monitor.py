@@ -28,7 +28,7 @@ async def test_a_look_that_fails_is_told_and_does_not_make_the_worker_seem_dead(
     app = faust.App("watched-in-a-test", broker="kafka://127.0.0.1:9", store="memory://")
     watcher = monitor.Watcher(app, Settings(_env_file=None, live_seconds=0.05))
     watcher._app = SimpleNamespace(consumer=Broken())  # type: ignore[assignment]
-    await watcher._recovered()
+    await app.on_rebalance_complete.send()
     with capture_logs() as logs:
         looking = asyncio.create_task(watcher.look_often())
         await asyncio.sleep(0.3)
