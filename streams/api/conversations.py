@@ -147,7 +147,7 @@ async def conversation(conversation_id: _Id, caller: Reader) -> ConversationAnsw
     summary="Archive a conversation, or take it back",
     response_model=PlainAnswer,
     responses=pending("Decided later: ask at Location.")
-    | errors("conversation_not_found", "idempotency_key_reused"),
+    | errors("conversation_not_found", "invalid_command", "idempotency_key_reused"),
 )
 async def archive(
     platform: PlatformInPath,

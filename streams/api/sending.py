@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from schemas.base import Instant, to_milliseconds
 from schemas.commands import SendMessage
 from sinks.reading import events as archived
+from sinks.reading import failures
 from streams.api import media, performing, verdicts, waiting
 from streams.api.access import Sender, SenderOrReader
 from streams.api.documents import errors, pending
@@ -134,6 +135,11 @@ async def command(
     resources = caller.resources
     await resources.caught_up(caller.profile)
     told = await archived.of_command(resources.asking, caller.profile, command_id)
-    if not told and not performing.may_be_pending(caller.profile, command_id, resources):
+    if told:
+        return verdicts.answer_of(command_id, told)
+    failure = await failures.of_command(resources.asking, caller.profile, command_id)
+    if failure is not None:
+        return verdicts.not_carried_out(command_id, failure)
+    if not performing.may_be_pending(caller.profile, command_id, resources):
         raise Problem("command_not_found")
-    return verdicts.answer_of(command_id, told)
+    return verdicts.answer_of(command_id, ())

@@ -170,8 +170,8 @@ class WebhookEndpoint:
 
         def settle(kept: asyncio.Future[None]) -> None:
             trace.end()
-            # Cancelled, as at the loop's end, it is not known to be durable, and it has no exception
-            # to ask for: whoever waits is answered all the same, and their bytes are let go.
+            # Cancelled, as at the loop's end, it is not known to be durable and has no exception to
+            # ask for: whoever waits is answered all the same, and their bytes are let go.
             error = stopping() if kept.cancelled() else kept.exception()
             if error is None:
                 metrics.WEBHOOK_KEEP_SECONDS.observe(perf_counter() - began)

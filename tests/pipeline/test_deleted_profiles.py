@@ -16,7 +16,7 @@ from schemas.base import to_milliseconds
 from schemas.events import AccountLinked, SendAccepted, SendRejected
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, Client, Shop, serving
+from tests.pipeline.api import Api, Client, Shop, refused, serving
 from tests.pipeline.live import listening
 from tests.pipeline.sandbox import digits
 from tests.pipeline.subscribers import receiving
@@ -134,6 +134,38 @@ def test_neither_an_activation_nor_a_link_nor_a_title_brings_a_profile_back(api:
     assert api.talk.reason(sending, "send.rejected") == "messaging_inactive"
     assert ask("GET", "/user").status_code == 404
     assert not _linked(api, shop), "what was linked meanwhile is unlinked"
+
+
+def test_what_lost_a_race_with_a_deletion_ends_and_says_why(api: Api) -> None:
+    """Invariant 6. Whoever waits for it hears so at once, whoever does not finds it later."""
+    shop, running = api.shop(), api.talk.running
+    link = {"platform": "instagram", "accountId": digits(), "provider": "meta"}
+    later, title = {"prefer": "respond-async"}, {"title": "Too late"}
+    ask = shop.client.ask
+    with ThreadPoolExecutor(1) as pool:
+        running.freeze("conversations")
+        try:
+            gone = ask("DELETE", "/profiles", headers=later)
+            kept = [
+                ask("PATCH", "/profiles", json=title, headers=later),
+                ask("POST", "/profiles/social", json=link, headers=later),
+            ]
+            began = time.monotonic()
+            waited = {"headers": {"prefer": "wait=60"}, "timeout": 90}
+            waiting = pool.submit(ask, "PATCH", "/profiles", json=title, **waited)
+        finally:
+            running.thaw("conversations")
+        refused(waiting.result(), 404, "profile_not_found")
+        assert time.monotonic() - began < 50, "it was told, and not waited for in vain"
+    assert {answer.status_code for answer in (gone, *kept)} == {202}
+    for answer in kept:
+        location = answer.headers["location"]
+        running.wait(
+            lambda place=location: shop.client.get(place)["outcome"] == "failed", 20, "failure"
+        )
+        told = shop.client.get(location)
+        assert told["reason"] == "invalid_command"
+        assert "deleted" in told["message"]
 
 
 def _linked(api: Api, shop: Shop) -> set[str]:
