@@ -11,7 +11,7 @@ from schemas.data import LimitChanged
 from schemas.events import MessagingDeactivated
 from sinks.reading import profiles
 from sinks.reading.asking import ArchiveAway
-from streams.api import cursors, hook_changes, states, waiting
+from streams.api import cursors, existing, hook_changes, states, waiting
 from streams.api.access import Admin, AdminOfAll, Caller, Reader
 from streams.api.carrying import Asked, Step, carry_out, claiming, told_before, told_of
 from streams.api.documents import errors, pending
@@ -236,6 +236,7 @@ async def delete(
     if pending_one is not None:
         return pending_one
     await resources.caught_up(caller.profile)
+    existing.forget(resources, caller.profile)
     # Once more: until now the profile was there, and one could be registered, at any gateway.
     await hook_changes.end_all(caller, everywhere=True)
     return DeletedAnswer(ref_id=profile.reference or profile.id)
