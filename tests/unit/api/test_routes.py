@@ -132,6 +132,30 @@ def test_without_an_outcome_in_time_it_is_202_with_the_command_s_address() -> No
     assert orjson.loads(reply.body)["outcome"] == "pending"
 
 
+def test_every_answer_tells_its_key_s_rate_and_is_for_no_cache() -> None:
+    """Also a 202, and the document, which are made by hand."""
+    api = Api(api_rate_max=5)
+    replies = [
+        api.call("GET", "/hook/webhook"),
+        api.call("POST", "/messages/facebook", GOOD, prefer="wait=0"),
+        api.call("POST", "/messages/facebook", {}),
+        api.call("GET", "/messages/facebook"),
+        api.call("DELETE", "/hook/webhook", {"action": "messages"}),
+        api.call("POST", "/messages/facebook", GOOD),
+    ]
+    assert [reply.status for reply in replies] == [200, 202, 400, 503, 404, 429]
+    counts = [int(reply.headers["x-ratelimit-count"]) for reply in replies]
+    assert counts == list(range(1, 7))
+    replies += [
+        api.call("GET", "/openapi.json"),
+        api.call("GET", "/openapi.json", authorization="Bearer nonsense"),
+    ]
+    assert {reply.headers["cache-control"] for reply in replies} == {"no-store"}
+    assert {reply.headers["x-content-type-options"] for reply in replies} == {"nosniff"}
+    told = ["x-ratelimit-max" in reply.headers for reply in replies]
+    assert told == [True] * 7 + [False]
+
+
 def test_one_idempotency_key_is_one_command_id_whatever_the_gateway() -> None:
     first, second = Api(), Api()
     for api in (first, second):
