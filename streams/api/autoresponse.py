@@ -43,6 +43,7 @@ class AutoResponseRequest(ApiModel):
         default=None,
         ge=0,
         le=_MOST_SECONDS,
+        strict=True,
         description="Before the same correspondent is answered again.",
     )
 

@@ -257,6 +257,29 @@ def test_an_instant_of_no_year_of_utc_is_refused(instant: str) -> None:
         assert api.commands == []
 
 
+@pytest.mark.parametrize("value", [0, 900, 1.5, True, "0", "1700000000", "now", "2026-11-22"])
+def test_what_may_be_taken_for_another_instant_is_refused(value: Any) -> None:
+    """900 may mean a quarter of an hour, and is one of 1970 to whoever takes it for an instant."""
+    api = Api()
+    reply = api.call("POST", "/messages/facebook", {**GOOD, "expiresAt": value})
+    assert "expiresAt" in error(reply, 400, "invalid_request")["message"]
+    assert api.commands == []
+
+
+@pytest.mark.parametrize("value", [True, "5", 5.5, -1])
+@pytest.mark.parametrize(
+    ("method", "path", "member"),
+    [
+        ("PATCH", "/profiles", "messagingConversationMonthlyLimit"),
+        ("POST", "/messages/autoresponse", "autoResponseWaitSeconds"),
+    ],
+)
+def test_a_number_is_a_number(method: str, path: str, member: str, value: Any) -> None:
+    """`true` was a limit of 1."""
+    reply = Api().call(method, path, {member: value})
+    assert member in error(reply, 400, "invalid_request")["message"]
+
+
 def test_a_failure_that_nobody_thought_of_has_the_shape_of_all_errors() -> None:
     """Invariant 11: what the exception says may be a text."""
 
