@@ -29,6 +29,9 @@ class AccountClaim(Model):
     at: Instant
     released: bool = False
     """The link is decided: others may look for it in the archive."""
+    command_id: str | None = None
+    """Its request was answered before the link was decided: it ends with this command of the
+    profile, and whoever meets it looks whether that was decided."""
 
 
 CLAIMS = "claim:"

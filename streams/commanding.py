@@ -62,9 +62,7 @@ def _events_of(named: tuple[str, str], records: Iterable[Any]) -> Iterator[Event
 
 def _raise_if_of(named: tuple[str, str], record: Any) -> None:
     failure = told_failure(record)
-    if failure is None or failure.stage != "command":
-        return
-    if (failure.original.get("profileid"), failure.original.get("command_id")) == named:
+    if failure is not None and failure.command == named:
         raise NotCarriedOutError(failure.sentence)
 
 

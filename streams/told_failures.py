@@ -18,6 +18,13 @@ class ToldFailure:
     sentence: str
     """What happened and what to do; never a message text or a secret."""
 
+    @property
+    def command(self) -> tuple[Any, Any] | None:
+        """Profile and id of the command that can't be carried out; None where it is of none."""
+        if self.stage != "command":
+            return None
+        return self.original.get("profileid"), self.original.get("command_id")
+
 
 def told_failure(record: Any) -> ToldFailure | None:
     """None where the original is no JSON object: nobody waits for what can't be read."""

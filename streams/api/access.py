@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.responses import Response
 
 from schemas.keys import KeyRecord, Scope
 from streams.api import existing
@@ -62,16 +61,13 @@ def may(
 ) -> Callable[..., Coroutine[Any, Any, Caller]]:
     """A dependency: the caller, whose key has one of the scopes. Raises Problem."""
 
-    async def caller(
-        request: Request, response: Response, given: Bearer, named: Named = None
-    ) -> Caller:
+    async def caller(request: Request, given: Bearer, named: Named = None) -> Caller:
         resources = resources_of(request)
         credentials = given.credentials if given else ""
         key = key_of(resources, credentials)
         chosen = _profile(key, named) if about == "profile" else ""
         rate = resources.rates.count(key.key_id, chosen, key.rate_max, resources.monotonic())
         request.state.rate = rate
-        response.headers.update(rate.headers())
         if rate.is_over:
             raise Problem("rate_limited", retry_after=math.ceil(rate.retry_after))
         if not set(scopes) & set(key.scopes):

@@ -8,10 +8,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sinks.reading.asking import ArchiveAway
 from streams.api import (
@@ -30,6 +31,7 @@ from streams.api.access import AnyKey, bearer, key_of, resources_of
 from streams.api.bounds import Bounded
 from streams.api.documents import errors
 from streams.api.errors import Problem
+from streams.api.rates import Rate
 from streams.api.resources import Resources
 from streams.gateway.answers import SECURITY_HEADERS
 from streams.gateway.errors import log_unexpected
@@ -77,7 +79,30 @@ def document_app() -> FastAPI:
         app.add_exception_handler(kind, handler)
     app.add_middleware(_KeyFirst)
     app.add_middleware(_LastDefence)
+    app.add_middleware(_Heads)
     return app
+
+
+class _Heads:
+    """Every answer, whoever makes it, tells its key's rate, and is for no cache."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+
+        async def send_with_heads(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                rate: Rate | None = state.get("rate")
+                told = rate.headers() if rate is not None else {}
+                MutableHeaders(scope=message).update({**SECURITY_HEADERS, **told})
+            await send(message)
+
+        await self._app(scope, receive, send_with_heads)
 
 
 class _KeyFirst:
@@ -94,7 +119,7 @@ class _KeyFirst:
                 given = await bearer(request)
                 key_of(resources_of(request), given.credentials if given else None)
             except Problem as problem:
-                await _answer(request, problem)(scope, receive, send)
+                await _answer(problem)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -112,40 +137,39 @@ class _LastDefence:
             if scope["type"] != "http":
                 raise
             log_unexpected(scope["path"], error)
-            answer = _answer(Request(scope), Problem("internal_error"))
+            answer = _answer(Problem("internal_error"))
             with contextlib.suppress(Exception):  # part of an answer has left: the server ends it
                 await answer(scope, receive, send)
 
 
 async def _document(request: Request, _: AnyKey) -> Response:
     document: dict[str, Any] = request.app.openapi()
-    return JSONResponse(document, headers=SECURITY_HEADERS)
+    return JSONResponse(document)
 
 
-def _answer(request: Request, problem: Problem) -> Response:
-    rate = getattr(request.state, "rate", None)
+def _answer(problem: Problem) -> Response:
     return JSONResponse(
         problem.answer().model_dump(mode="json", exclude_none=True),
         status_code=problem.status,
-        headers={**SECURITY_HEADERS, **(rate.headers() if rate else {}), **problem.headers},
+        headers=problem.headers,
     )
 
 
-async def _problem(request: Request, error: Problem) -> Response:
-    return _answer(request, error)
+async def _problem(_: Request, error: Problem) -> Response:
+    return _answer(error)
 
 
-async def _archive_away(request: Request, _: ArchiveAway) -> Response:
-    return _answer(request, Problem("archive_unavailable", retry_after=5))
+async def _archive_away(_: Request, __: ArchiveAway) -> Response:
+    return _answer(Problem("archive_unavailable", retry_after=5))
 
 
-async def _invalid(request: Request, error: RequestValidationError) -> Response:
+async def _invalid(_: Request, error: RequestValidationError) -> Response:
     """Names the places and what is wrong there, never the values: one may be a text."""
     faults = [
         f"{'.'.join(str(part) for part in fault['loc'][1:] or fault['loc'])}: {_why(fault)}"
         for fault in error.errors()[:5]
     ]
-    return _answer(request, Problem("invalid_request", "; ".join(faults)))
+    return _answer(Problem("invalid_request", "; ".join(faults)))
 
 
 def _why(fault: dict[str, Any]) -> str:
@@ -165,7 +189,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     if "Allow" in headers:
         headers["Allow"] = _allowed(request.url.path) or headers["Allow"]
     message = None if error.status_code in reasons else HTTPStatus(error.status_code).phrase
-    return _answer(request, Problem(reason, message, headers=headers))
+    return _answer(Problem(reason, message, headers=headers))
 
 
 def _allowed(path: str) -> str:

@@ -43,6 +43,7 @@ class AutoResponseRequest(ApiModel):
         default=None,
         ge=0,
         le=_MOST_SECONDS,
+        strict=True,
         description="Before the same correspondent is answered again.",
     )
 
@@ -73,7 +74,7 @@ async def automatic_answer(caller: Reader) -> AutoResponseAnswer:
     summary="Configure the automatic answer",
     response_model=AutoResponseChanged,
     responses=pending("Decided later: ask at Location.")
-    | errors("profile_not_found", "idempotency_key_reused"),
+    | errors("profile_not_found", "invalid_command", "idempotency_key_reused"),
 )
 async def configure(
     body: AutoResponseRequest,

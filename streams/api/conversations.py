@@ -89,7 +89,7 @@ class PlainAnswer(ApiModel):
     "/conversations/{conversation_id:path}",
     summary="One conversation, and whether one may reply",
     response_model_exclude_none=True,
-    responses=errors("conversation_not_found", "archive_unavailable"),
+    responses=errors("conversation_not_found", "profile_not_found", "archive_unavailable"),
 )
 async def conversation(conversation_id: _Id, caller: Reader) -> ConversationAnswer:
     resources = caller.resources
@@ -102,6 +102,8 @@ async def conversation(conversation_id: _Id, caller: Reader) -> ConversationAnsw
         states.profile(asking, caller.profile, now),
         conversations.details(asking, caller.profile, [identifier]),
     )
+    if not profile.exists:
+        raise Problem("profile_not_found")
     if state is None:
         raise Problem("conversation_not_found")
     row = rows.get(identifier, {})
@@ -147,7 +149,7 @@ async def conversation(conversation_id: _Id, caller: Reader) -> ConversationAnsw
     summary="Archive a conversation, or take it back",
     response_model=PlainAnswer,
     responses=pending("Decided later: ask at Location.")
-    | errors("conversation_not_found", "idempotency_key_reused"),
+    | errors("conversation_not_found", "invalid_command", "idempotency_key_reused"),
 )
 async def archive(
     platform: PlatformInPath,

@@ -126,6 +126,9 @@ KINDS: Mapping[str, Kind] = {
     "auto_response_too_soon": Kind(
         409, 409, "They got an automatic answer a short while ago.", "time"
     ),
+    "invalid_command": Kind(
+        409, 409, "The command can't be carried out as things stand.", "what the message says"
+    ),
     # Refused by the platform, at delivery
     "window_closed": Kind(409, 409, _PLATFORM, "a message of the correspondent"),
     "thread_control": Kind(409, 409, _PLATFORM, "time, or the other app"),

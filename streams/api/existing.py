@@ -28,3 +28,8 @@ async def may_exist(resources: Resources, profileid: str) -> bool:
             found.clear()
         found[profileid] = now
     return exists
+
+
+def forget(resources: Resources, profileid: str) -> None:
+    """After its deletion here. Other gateways go by what they found."""
+    resources.found_profiles.pop(profileid, None)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header
 from pydantic import ValidationError
 from starlette.responses import StreamingResponse
 
@@ -29,7 +29,6 @@ from streams.api.documents import Responses, errors
 from streams.api.errors import Problem
 from streams.api.live_erasures import ErasedMeanwhile
 from streams.conversation.deletion import DELETED
-from streams.gateway.answers import SECURITY_HEADERS
 from streams.partitions import partition_of
 
 router = APIRouter(tags=["live"])
@@ -87,9 +86,7 @@ _STREAM: Responses = {
     response_class=StreamingResponse,
     responses=_STREAM | errors("profile_not_found", "too_many_streams", "archive_unavailable"),
 )
-async def stream(
-    request: Request, caller: Reader, last_event_id: LastEventId = None
-) -> StreamingResponse:
+async def stream(caller: Reader, last_event_id: LastEventId = None) -> StreamingResponse:
     """Browsers' EventSource sends no headers: use a client that can (fetch). The stream of a
     profile that is deleted ends with the event that says so."""
     resources = caller.resources
@@ -105,7 +102,7 @@ async def stream(
     return _Freeing(
         _frames(caller, start, erased),
         media_type="text/event-stream",
-        headers={**SECURITY_HEADERS, **request.state.rate.headers(), "x-accel-buffering": "no"},
+        headers={"x-accel-buffering": "no"},
         free=lambda: resources.streams.free(caller.key.key_id),
     )
 

@@ -22,12 +22,14 @@ from schemas.base import to_milliseconds
 from schemas.commands import AnyCommand
 from schemas.events import Event
 from sinks.reading import events as archived
+from sinks.reading import failures
 from sinks.reading.asking import ArchiveAway
 from streams.api.errors import Problem
 from streams.api.resources import Resources
 from streams.commanding import command_bytes, is_end
 from streams.gateway.keep import NotKeptError
 from streams.outcomes import News
+from streams.told_failures import ToldFailure
 
 _MARK = "api:"
 _PART = "."
@@ -110,7 +112,8 @@ async def perform(
     resources: Resources, command: AnyCommand, identity: Identity, seconds: float
 ) -> list[Event]:
     """Writes the command; what was told of it within that time, up to its end. [] where nothing
-    was. Raises Problem where it could not be kept, or where its id was used for another body."""
+    was. Raises Problem where it could not be kept, where its id was used for another body, and
+    where it can't be carried out."""
     (told,) = await perform_all(resources, [(command, identity)], seconds)
     return told
 
@@ -150,8 +153,18 @@ async def _listen(
             check_mark(known, identity)
             told.extend(known)
             continue
+        if isinstance(event, ToldFailure):
+            raise Problem("invalid_command", event.sentence, command_id=command.command_id)
         check_mark([event], identity)
         told.append(event)
+
+
+async def is_decided(resources: Resources, profile: str, command_id: str) -> bool:
+    """Whether the archive knows what became of a command. Raises ArchiveAway."""
+    await resources.caught_up(profile)
+    if await archived.of_command(resources.asking, profile, command_id):
+        return True
+    return await failures.of_command(resources.asking, profile, command_id) is not None
 
 
 async def _known(resources: Resources, command: AnyCommand) -> list[Event] | None:

@@ -41,7 +41,9 @@ class ChangeProfile(ApiModel):
         description="After it is turned on, Facebook and Instagram must be linked again.",
         examples=[True],
     )
-    messaging_conversation_monthly_limit: int | None = Field(default=None, ge=0, le=1_000_000)
+    messaging_conversation_monthly_limit: int | None = Field(
+        default=None, ge=0, le=1_000_000, strict=True
+    )
     month_zone: Annotated[str, StringConstraints(max_length=64)] | None = Field(
         default=None,
         description="IANA name: months begin at midnight there.",

@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -12,11 +11,12 @@ from schemas.data import LimitChanged
 from schemas.events import MessagingDeactivated
 from sinks.reading import profiles
 from sinks.reading.asking import ArchiveAway
-from streams.api import cursors, hook_changes, states, waiting
+from streams.api import cursors, existing, hook_changes, states, waiting
 from streams.api.access import Admin, AdminOfAll, Caller, Reader
-from streams.api.carrying import Asked, Step, carry_out, told_before, told_of
+from streams.api.carrying import Asked, Step, carry_out, claiming, told_before, told_of
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
+from streams.api.performing import Identity
 from streams.api.profile_shapes import (
     ChangeProfile,
     CreatedAt,
@@ -123,13 +123,16 @@ async def create(
     """Keep `profileKey`: it names the profile in the header Profile-Key from now on. `refId` is
     what Ayrshare's webhooks call it; no two profiles have the same one."""
     profile = _new_profile(caller, idempotency_key)
-    claims, now = caller.resources.claims, caller.resources.now()
+    resources = caller.resources
+    asked = Asked(resources, profile, "create", idempotency_key, prefer, body.model_dump())
+    identity = asked.identity()
     if body.ref_id is None:
-        return await _create(body, caller, profile, prefer, idempotency_key)
-    async with claims.claimed(profile, f"refId {body.ref_id}", now) as claim:
+        return await _create(body, asked, identity)
+    async with claiming(resources, profile, f"refId {body.ref_id}") as claim:
         await _refuse_taken(caller, profile, body.ref_id)
-        answer = await _create(body, caller, profile, prefer, idempotency_key)
-        claim.may_be_released = not isinstance(answer, Response)
+        claim.command_id = identity.command_id
+        answer = await _create(body, asked, identity)
+        claim.is_decided = not isinstance(answer, Response)
     return answer
 
 
@@ -143,21 +146,17 @@ async def _refuse_taken(caller: Caller, profile: str, reference: str) -> None:
 
 
 async def _create(
-    body: CreateProfile, caller: Caller, profile: str, prefer: str | None, key: str | None
+    body: CreateProfile, asked: Asked, identity: Identity
 ) -> Response | ProfileAnswer:
-    steps = [
-        Step(
-            lambda envelope: commands.RegisterProfile(
-                **envelope, title=body.title, reference=body.ref_id
-            )
-        )
-    ]
+    def register(envelope: dict[str, Any]) -> commands.AnyCommand:
+        return commands.RegisterProfile(**envelope, title=body.title, reference=body.ref_id)
+
+    steps = [Step(register, identity=identity)]
     if body.messaging_active:
         steps.append(Step(lambda envelope: commands.ActivateMessaging(**envelope), "messaging"))
-    asked = Asked(caller.resources, profile, "create", key, prefer, body.model_dump())
-    if len(steps) > 1 and key is not None:
-        await caller.resources.caught_up(profile)
-    return await _changed(asked, *steps, new_profile=profile)
+    if len(steps) > 1 and asked.key is not None:
+        await asked.resources.caught_up(asked.profile)
+    return await _changed(asked, *steps, new_profile=asked.profile)
 
 
 @router.patch(
@@ -165,7 +164,7 @@ async def _create(
     summary="Change a profile",
     response_model=ProfileAnswer,
     response_model_exclude_none=True,
-    responses=_PENDING | errors("profile_not_found", "idempotency_key_reused"),
+    responses=_PENDING | errors("profile_not_found", "invalid_command", "idempotency_key_reused"),
 )
 async def change(
     body: ChangeProfile,
@@ -201,12 +200,7 @@ async def change(
     # Its first has the request's own id, whatever it does: another body under the key meets it.
     steps[0] = Step(steps[0].make)
     asked = Asked(resources, caller.profile, "change", idempotency_key, prefer, body.model_dump())
-    answer = await _changed(asked, *steps)
-    if isinstance(answer, Response):
-        with suppress(ArchiveAway):  # then it is as pending as it says
-            # Deleted meanwhile: then it is refused, and no event says so.
-            await states.existing(resources.asking, caller.profile, resources.now())
-    return answer
+    return await _changed(asked, *steps)
 
 
 @router.delete(
@@ -242,6 +236,7 @@ async def delete(
     if pending_one is not None:
         return pending_one
     await resources.caught_up(caller.profile)
+    existing.forget(resources, caller.profile)
     # Once more: until now the profile was there, and one could be registered, at any gateway.
     await hook_changes.end_all(caller, everywhere=True)
     return DeletedAnswer(ref_id=profile.reference or profile.id)

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from schemas.base import Instant, to_milliseconds
+from schemas.base import Instant
 from schemas.hooks import HookRecord
 from schemas.topics import EVENTS
 from sinks.reading import events as archived
@@ -20,7 +20,7 @@ from streams.api.access import Admin
 from streams.api.documents import errors
 from streams.api.errors import Problem
 from streams.api.hook_changes import HookChange, known, of_caller
-from streams.api.shapes import ApiModel, Success
+from streams.api.shapes import ApiModel, GivenInstant, Success
 from streams.hooks.directory import of_profile, replay_of
 from streams.hooks.payloads import KINDS
 from streams.partitions import partition_of
@@ -38,15 +38,10 @@ class Replay(ApiModel):
     id: HookId | None = Field(
         default=None, description="Of one webhook, as `GET /hook/webhook` names it; else all."
     )
-    since: Instant = Field(
+    since: GivenInstant = Field(
         description="Of what was received from then on,", examples=["2026-11-22T09:00:00Z"]
     )
-    until: Instant = Field(description="and before this.", examples=["2026-11-22T12:00:00Z"])
-
-    @field_validator("since", "until")
-    @classmethod
-    def _in_utc(cls, value: datetime) -> datetime:
-        return to_milliseconds(value)
+    until: GivenInstant = Field(description="and before this.", examples=["2026-11-22T12:00:00Z"])
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:

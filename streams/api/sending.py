@@ -1,20 +1,26 @@
 """`POST /messages/{platform}` and `GET /commands/{id}`."""
 
-from datetime import datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from starlette.responses import JSONResponse
 
-from schemas.base import Instant, to_milliseconds
 from schemas.commands import SendMessage
 from sinks.reading import events as archived
+from sinks.reading import failures
 from streams.api import media, performing, verdicts, waiting
 from streams.api.access import Sender, SenderOrReader
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
-from streams.api.shapes import WITHOUT_NUL, ApiModel, Identifier, PlatformInPath, ours
+from streams.api.shapes import (
+    WITHOUT_NUL,
+    ApiModel,
+    GivenInstant,
+    Identifier,
+    PlatformInPath,
+    ours,
+)
 from streams.api.verdicts import CommandAnswer, SentAnswer
 
 router = APIRouter(tags=["messages"])
@@ -42,14 +48,9 @@ class SendRequest(ApiModel):
     human_agent: bool = Field(
         default=False, description="A person wrote it: Meta's HUMAN_AGENT tag may be used."
     )
-    expires_at: Instant | None = Field(
+    expires_at: GivenInstant | None = Field(
         default=None, description="Not attempted from then on; 15 minutes where absent."
     )
-
-    @field_validator("expires_at")
-    @classmethod
-    def _in_utc(cls, value: datetime | None) -> datetime | None:
-        return None if value is None else to_milliseconds(value)
 
     @model_validator(mode="after")
     def _says_whom_and_what(self) -> Self:
@@ -134,6 +135,11 @@ async def command(
     resources = caller.resources
     await resources.caught_up(caller.profile)
     told = await archived.of_command(resources.asking, caller.profile, command_id)
-    if not told and not performing.may_be_pending(caller.profile, command_id, resources):
+    if told:
+        return verdicts.answer_of(command_id, told)
+    failure = await failures.of_command(resources.asking, caller.profile, command_id)
+    if failure is not None:
+        return verdicts.not_carried_out(command_id, failure)
+    if not performing.may_be_pending(caller.profile, command_id, resources):
         raise Problem("command_not_found")
-    return verdicts.answer_of(command_id, told)
+    return verdicts.answer_of(command_id, ())

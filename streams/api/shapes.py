@@ -1,12 +1,20 @@
 """What the API's bodies share: camelCase on the wire, and the forms of ids."""
 
+import re
 from typing import Annotated, Literal
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
-from schemas.base import Platform
+from schemas.base import Instant, Platform, to_milliseconds
 
 PlatformName = Literal["facebook", "instagram", "twitter", "x"]
 """`twitter` is Ayrshare's word for X; `x` is understood, and answered as `twitter`."""
@@ -39,6 +47,18 @@ WITHOUT_NUL = r"^[^\x00]*$"
 ProfileKey = Annotated[
     str, StringConstraints(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
 ]
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, str) and not re.match(r"[0-9]{4}-", value):
+        raise ValueError("must be written as 2026-11-22T14:33:07Z")
+    if isinstance(value, int | float):
+        raise ValueError("must be text, as 2026-11-22T14:33:07Z")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+GivenInstant = Annotated[Instant, BeforeValidator(_as_text), AfterValidator(to_milliseconds)]
+"""In a request. A number is none: were seconds since 1970 meant, or from now?"""
 PlatformInPath = Annotated[PlatformName, Path(description="The network.", examples=["facebook"])]
 Success = Annotated[Literal["success"], Field(examples=["success"])]
 

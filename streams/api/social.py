@@ -10,7 +10,8 @@ from schemas.events import AccountUnlinked
 from sinks.reading import profiles
 from streams.api import states, waiting
 from streams.api.access import Admin, Caller
-from streams.api.carrying import Asked, Step, carry_out, told_before
+from streams.api.carrying import Asked, Step, carry_out, claiming, told_before
+from streams.api.claims import Claim
 from streams.api.documents import errors, pending
 from streams.api.errors import Problem
 from streams.api.profile_shapes import AccountAnswer, LinkAccount, UnlinkAccount
@@ -34,6 +35,7 @@ _PENDING = pending("Decided later: ask at Location, then make the request again 
         "profile_not_found",
         "account_of_another",
         "account_being_linked",
+        "invalid_command",
         "archive_unavailable",
         "credential_not_allowed",
         "idempotency_key_reused",
@@ -54,10 +56,9 @@ async def link(
     )
     if caller.key.profiles:
         await _refuse_of_another(body, caller)  # before it may keep others from their own account
-    claims = caller.resources.claims
-    async with claims.claimed(caller.profile, body.account_id, caller.resources.now()) as claim:
-        pending_one = await _link(body, caller, asked)
-        claim.may_be_released = pending_one is None
+    async with claiming(caller.resources, caller.profile, body.account_id) as claim:
+        pending_one = await _link(body, caller, asked, claim)
+        claim.is_decided = pending_one is None
     if pending_one is not None:
         return pending_one
     return AccountAnswer(
@@ -76,7 +77,7 @@ async def _refuse_of_another(body: LinkAccount, caller: Caller) -> None:
         raise Problem("account_of_another")
 
 
-async def _link(body: LinkAccount, caller: Caller, asked: Asked) -> Response | None:
+async def _link(body: LinkAccount, caller: Caller, asked: Asked, claim: Claim) -> Response | None:
     resources = caller.resources
     place = (body.provider, ours(body.platform), body.account_id)
     await _refuse_of_another(body, caller)
@@ -91,7 +92,9 @@ async def _link(body: LinkAccount, caller: Caller, asked: Asked) -> Response | N
             credential=body.credential,
         )
 
-    pending_one = await carry_out(asked, Step(make))
+    identity = asked.identity()
+    claim.command_id = identity.command_id
+    pending_one = await carry_out(asked, Step(make, identity=identity))
     if body.provider not in _SHARED:
         for owner in await profiles.with_account(resources.asking, *place):
             if owner != caller.profile:

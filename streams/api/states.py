@@ -117,6 +117,8 @@ def _profile(profileid: str, told: list[events.Event]) -> Profile:
         state = evolve(State(profile=state), event).profile
         if isinstance(event, events.ProfileRegistered):
             registered.append(event)
+    if state.deleted_at is not None and not is_deleted(state):  # this life begins after that
+        registered = [event for event in registered if to_ms(event.time) > state.deleted_at]
     registered.sort(key=_order)
     titles = [event.data.title for event in registered if event.data.title]
     references = [event.data.reference for event in registered if event.data.reference]

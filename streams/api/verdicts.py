@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas import events
 from schemas.base import Instant
 from schemas.events import Event
+from sinks.reading.failures import NotCarriedOut
 from streams.api.errors import Problem
 from streams.api.shapes import ApiModel, Success, theirs
 
@@ -36,7 +37,7 @@ class CommandAnswer(ApiModel):
     outcome: Standing = Field(
         description="`pending`: not decided yet. `accepted`: on its way. `unknown`: it may have"
         " been delivered, an echo of the platform may tell. `sent`, `rejected`, `failed`: ends of a"
-        " send. `done`: the end of what does not send."
+        " send; what does not send may have failed, too. `done`: the end of what does not send."
     )
     reason: str | None = Field(default=None, description="Why it was rejected, failed or unknown.")
     message: str | None = Field(default=None, description="The reason in a sentence.")
@@ -62,6 +63,17 @@ def answer_of(command_id: str, told: Iterable[Event]) -> CommandAnswer:
             return _answer(command_id, event, outcome, latest)
     outcome = "done" if known else "pending"
     return CommandAnswer(command_id=command_id, outcome=outcome, updated=latest)
+
+
+def not_carried_out(command_id: str, failure: NotCarriedOut) -> CommandAnswer:
+    """The end of a command that no event tells of."""
+    return CommandAnswer(
+        command_id=command_id,
+        outcome="failed",
+        reason=failure.reason,
+        message=failure.sentence,
+        updated=failure.failed_at,
+    )
 
 
 # `rate_limited` is said of requests to us.

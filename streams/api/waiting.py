@@ -10,7 +10,7 @@ from streams.settings import Settings
 
 LONGEST_SECONDS = 60
 
-_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,5})\"?\s*(?:[,;]|$)")
+_WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*\"?(\d{1,15})\"?\s*(?:[,;]|$)")
 _ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:[,;]|$)")
 
 Prefer = Annotated[

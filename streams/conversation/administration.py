@@ -123,7 +123,9 @@ def _deactivate(
 ) -> tuple[Event, ...]:
     off_at = _after_switch(state, to_ms(at))
     if command.reason == DELETED:
-        off_at = max(off_at, state.profile.last_registered_at or 0)
+        # What it ends must not be dated after it: the registration, and the settings.
+        changed_at = settings.latest_change(state.profile)
+        off_at = max(off_at, state.profile.last_registered_at or 0, changed_at)
     return (
         events.MessagingDeactivated(
             **making.after_command(command, at).envelope(
@@ -137,6 +139,7 @@ def _deactivate(
 def _change_limit(
     state: State, command: commands.ChangeLimit, at: datetime, _: Rules
 ) -> tuple[Event, ...]:
+    _must_not_be_deleted(state)
     change = command.change
     if change.month_zone is not None and not is_zone(change.month_zone):
         raise InvalidCommand("the month zone is not a known IANA name, such as Europe/Berlin")
@@ -159,6 +162,7 @@ def _windows(change: data.LimitChanged) -> list[int | None]:
 def _configure_auto_response(
     state: State, command: commands.ConfigureAutoResponse, at: datetime, _: Rules
 ) -> tuple[Event, ...]:
+    _must_not_be_deleted(state)
     return (
         events.AutoResponseConfigured(
             **making.after_command(command, at).envelope(

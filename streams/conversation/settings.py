@@ -1,10 +1,15 @@
-"""A profile's own settings over the rules' defaults. Of each, the latest by (time, id) holds."""
+"""A profile's own settings over the rules' defaults. Of each, the latest by (time, id) holds.
+
+A profile that was deleted and registered anew has none of those that were made before the deletion.
+While it is deleted they stand: what is told of its history goes by them.
+"""
 
 from dataclasses import dataclass
 from typing import cast
 
 from schemas import data
 from schemas.base import Platform
+from streams.conversation.deletion import is_deleted
 from streams.conversation.instants import SECOND
 from streams.conversation.merging import latest
 from streams.conversation.rules import LimitScope, Rules
@@ -66,31 +71,30 @@ def settings_of_auto_response(change: data.AutoResponseConfigured) -> dict[str, 
 
 
 def monthly_limit(profile: ProfileState, rules: Rules) -> int:
-    register = profile.settings.get(MONTHLY_LIMIT)
+    register = _own(profile, MONTHLY_LIMIT)
     return rules.monthly_limit if register is None else int(register[2])
 
 
 def limit_scope(profile: ProfileState, rules: Rules) -> LimitScope:
-    register = profile.settings.get(LIMIT_SCOPE)
+    register = _own(profile, LIMIT_SCOPE)
     return rules.limit_scope if register is None else cast("LimitScope", register[2])
 
 
 def month_zone(profile: ProfileState, rules: Rules) -> str:
-    register = profile.settings.get(MONTH_ZONE)
+    register = _own(profile, MONTH_ZONE)
     return rules.month_zone if register is None else str(register[2])
 
 
 def reply_window(profile: ProfileState, platform: Platform, rules: Rules) -> int | None:
     """Milliseconds; None for no window."""
-    register = profile.settings.get(WINDOW + platform)
+    register = _own(profile, WINDOW + platform)
     if register is None:
         return rules.windows.get(platform)
     return None if register[2] == _NO_WINDOW else int(register[2]) * SECOND
 
 
 def auto_response(profile: ProfileState, rules: Rules) -> AutoResponse:
-    known = profile.settings
-    active, message, wait = known.get(AUTO_ACTIVE), known.get(AUTO_MESSAGE), known.get(AUTO_WAIT)
+    active, message, wait = (_own(profile, name) for name in (AUTO_ACTIVE, AUTO_MESSAGE, AUTO_WAIT))
     return AutoResponse(
         active=active is not None and active[2] == 1,
         since=0 if active is None else active[0],
@@ -100,5 +104,13 @@ def auto_response(profile: ProfileState, rules: Rules) -> AutoResponse:
 
 
 def latest_change(profile: ProfileState) -> int:
-    """When a setting was last changed (ms); 0 if none ever was."""
-    return max((register[0] for register in profile.settings.values()), default=0)
+    """When (ms) a setting was last changed, or all of them by a deletion; 0 if none ever was."""
+    changed = (register[0] for register in profile.settings.values())
+    return max((*changed, profile.deleted_at or 0))
+
+
+def _own(profile: ProfileState, name: str) -> Register | None:
+    register = profile.settings.get(name)
+    if register is None or profile.deleted_at is None or is_deleted(profile):
+        return register
+    return register if register[0] > profile.deleted_at else None

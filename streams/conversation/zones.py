@@ -16,6 +16,9 @@ _QUARTER = 15 * MINUTE
 _FIRST = to_ms(datetime(1980, 1, 2, tzinfo=UTC)) // _QUARTER
 _LAST = to_ms(datetime(9998, 12, 1, tzinfo=UTC)) // _QUARTER
 
+_OF_THE_MACHINE = frozenset({"localtime", "posixrules"})
+_OTHER_COUNTS = ("posix/", "right/")
+
 
 def month_of(at: int, zone: str) -> str:
     """`2026-11`: the month of the instant (ms) in an IANA zone."""
@@ -42,7 +45,10 @@ def month_after(month: str, zone: str) -> int:
 
 
 def is_zone(name: str) -> bool:
-    """Whether this machine knows the IANA name."""
+    """Whether this machine knows the IANA name. What else lies in its folder is none: a setting of
+    the machine, and the same zones by other counts of seconds. ClickHouse has neither."""
+    if name in _OF_THE_MACHINE or name.startswith(_OTHER_COUNTS):
+        return False
     try:
         ZoneInfo(name)
     except (ValueError, LookupError, OSError):  # OSError: a folder of zones, such as `Europe`

@@ -29,7 +29,7 @@ from streams.gateway.bodies import (
 )
 from streams.gateway.complaints import Complaints
 from streams.gateway.errors import INTERNAL, log_unexpected
-from streams.gateway.keep import Headers, NotKeptError, Publisher
+from streams.gateway.keep import Headers, NotKeptError, Publisher, stopping
 from streams.gateway.signatures import Refusal, single_headers
 from streams.monitoring import metrics, traces
 
@@ -170,7 +170,9 @@ class WebhookEndpoint:
 
         def settle(kept: asyncio.Future[None]) -> None:
             trace.end()
-            error = kept.exception()
+            # Cancelled, as at the loop's end, it is not known to be durable and has no exception to
+            # ask for: whoever waits is answered all the same, and their bytes are let go.
+            error = stopping() if kept.cancelled() else kept.exception()
             if error is None:
                 metrics.WEBHOOK_KEEP_SECONDS.observe(perf_counter() - began)
                 metrics.child(metrics.WEBHOOKS_ACCEPTED, self.provider).inc()

@@ -15,9 +15,10 @@ from schemas.commands import AnyCommand
 from schemas.events import Event, SendUnknown
 from schemas.topics import COMMANDS
 from streams import kafka
-from streams.commanding import command_bytes, is_end
+from streams.commanding import NotCarriedOutError, command_bytes, is_end
 from streams.outcomes import Outcomes
 from streams.settings import Settings
+from streams.told_failures import ToldFailure
 
 _PATIENCE_SECONDS = 30.0
 
@@ -36,7 +37,7 @@ class Caller:
 
     async def give(self, kind: str, profile: str, **more: Any) -> Event:
         """Writes a command of that type. Returns what it led to: of a send its end (or that it is
-        unknown), of another the first event. Raises NotAnsweredError.
+        unknown), of another the first event. Raises NotAnsweredError, and NotCarriedOutError.
         """
         command: AnyCommand = getattr(commands, kind)(
             command_id=f"operator-{uuid.uuid4().hex}",
@@ -52,6 +53,8 @@ class Caller:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     while True:
                         event = await news.get()
+                        if isinstance(event, ToldFailure):
+                            raise NotCarriedOutError(event.sentence)
                         if is_end(command, event) or isinstance(event, SendUnknown):
                             return event
             except TimeoutError as error:

@@ -33,7 +33,7 @@ class Profile:
         for event in once:
             if event.subject is not None:
                 self.conversations[event.subject].append(event)
-            elif kind_of(event) == "limit.changed":
+            elif kind_of(event) == "limit.changed" and event.time > _began(once):
                 body = event.data
                 self.limit = self.limit if body.monthly_limit is None else body.monthly_limit
                 self.zone = body.month_zone or self.zone
@@ -71,14 +71,26 @@ class Profile:
 
 def _is_deleted(told: Iterable[Any]) -> bool:
     """Only a registration that is dated after the last deletion brings a profile back."""
-    deletions = [
-        e.time for e in told
-        if kind_of(e) == "messaging.deactivated" and e.data.reason == "profile_deleted"
-    ]  # fmt: skip
+    deletions = _deletions(told)
     registrations = [e.time for e in told if kind_of(e) == "profile.registered"]
     if not deletions:
         return False
     return not registrations or max(registrations) <= max(deletions)
+
+
+def _began(told: Iterable[Any]) -> datetime:
+    """What was set up to then is of a former life. Those of a deleted profile stand."""
+    deletions = _deletions(told)
+    return (
+        datetime.min.replace(tzinfo=UTC) if _is_deleted(told) or not deletions else max(deletions)
+    )
+
+
+def _deletions(told: Iterable[Any]) -> list[datetime]:
+    return [
+        e.time for e in told
+        if kind_of(e) == "messaging.deactivated" and e.data.reason == "profile_deleted"
+    ]  # fmt: skip
 
 
 def is_auto(event: Any) -> bool:

@@ -13,7 +13,7 @@ from schemas.topics import ACCOUNTS
 from streams.followed import FollowedTopic
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, commands_written, reason, refused, serving
+from tests.pipeline.api import Api, Client, commands_written, reason, refused, serving
 from tests.pipeline.sandbox import digits
 
 pytestmark = pytest.mark.pipeline
@@ -82,6 +82,35 @@ def test_a_key_of_another_profile_keeps_nobody_from_their_own_account(api: Api) 
     assert thief.profile not in claimants(api, shop.account)
     shop.link()
     assert shop.client.profile in claimants(api, shop.account)
+
+
+def test_a_link_that_nobody_waited_for_is_in_nobody_s_way_once_it_is_decided(api: Api) -> None:
+    first, second = api.registered(), api.registered()
+    body = {"platform": "facebook", "accountId": digits(), "provider": "meta"}
+    later = {"prefer": "respond-async"}
+    _is_done(api, first, first.ask("POST", "/profiles/social", json=body, headers=later))
+    taken = second.ask("POST", "/profiles/social", json=body)
+    assert taken.status_code == 200, taken.text
+    assert [one["id"] for one in second.get("/user")["displayNames"]] == [body["accountId"]]
+    assert first.get("/user")["displayNames"] == []
+
+
+def test_a_profile_that_nobody_waited_for_has_its_ref_id_once_it_is_made(api: Api) -> None:
+    """A client that comes back without its key hears what is so, and not that it is under way."""
+    client = api.client()
+    body, later = {"title": "r", "refId": uuid.uuid4().hex}, {"prefer": "respond-async"}
+    kept = client.ask("POST", "/profiles", json=body, headers=later)
+    made = Client(client.http, client.key, kept.json()["profileKey"])
+    _is_done(api, made, kept)
+    refused(client.ask("POST", "/profiles", json=body), 409, "reference_in_use")
+
+
+def _is_done(api: Api, client: Client, kept: httpx.Response) -> None:
+    assert kept.status_code == 202, kept.text
+    location = kept.headers["location"]
+    api.talk.running.wait(
+        lambda: client.get(location)["outcome"] == "done", 20, "the end of the command"
+    )
 
 
 def claimants(api: Api, account: str) -> set[str]:

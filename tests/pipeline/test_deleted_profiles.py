@@ -16,7 +16,7 @@ from schemas.base import to_milliseconds
 from schemas.events import AccountLinked, SendAccepted, SendRejected
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, Client, Shop, serving
+from tests.pipeline.api import Api, Client, Shop, refused, serving
 from tests.pipeline.live import listening
 from tests.pipeline.sandbox import digits
 from tests.pipeline.subscribers import receiving
@@ -134,6 +134,103 @@ def test_neither_an_activation_nor_a_link_nor_a_title_brings_a_profile_back(api:
     assert api.talk.reason(sending, "send.rejected") == "messaging_inactive"
     assert ask("GET", "/user").status_code == 404
     assert not _linked(api, shop), "what was linked meanwhile is unlinked"
+
+
+def test_what_lost_a_race_with_a_deletion_ends_and_says_why(api: Api) -> None:
+    """Invariant 6. Whoever waits for it hears so at once, whoever does not finds it later."""
+    shop, running = api.shop(), api.talk.running
+    link = {"platform": "instagram", "accountId": digits(), "provider": "meta"}
+    later, title = {"prefer": "respond-async"}, {"title": "Too late"}
+    ask = shop.client.ask
+    with ThreadPoolExecutor(1) as pool:
+        running.freeze("conversations")
+        try:
+            gone = ask("DELETE", "/profiles", headers=later)
+            kept = [
+                ask("PATCH", "/profiles", json=title, headers=later),
+                ask("POST", "/profiles/social", json=link, headers=later),
+            ]
+            began = time.monotonic()
+            waited = {"headers": {"prefer": "wait=60"}, "timeout": 90}
+            waiting = pool.submit(ask, "PATCH", "/profiles", json=title, **waited)
+        finally:
+            running.thaw("conversations")
+        refused(waiting.result(), 404, "profile_not_found")
+        assert time.monotonic() - began < 50, "it was told, and not waited for in vain"
+    assert {answer.status_code for answer in (gone, *kept)} == {202}
+    for answer in kept:
+        location = answer.headers["location"]
+        running.wait(
+            lambda place=location: shop.client.get(place)["outcome"] == "failed", 20, "failure"
+        )
+        told = shop.client.get(location)
+        assert told["reason"] == "invalid_command"
+        assert "deleted" in told["message"]
+
+
+def test_a_deleted_profile_is_shown_no_more_and_its_history_stays_with_the_analysts(
+    api: Api,
+) -> None:
+    """Decision 34: what happened stays, what is to be done does not."""
+    shop = api.shop()
+    person = shop.somebody_writes()
+    conversation = shop.conversation(person)
+    assert _of_views(api, shop) == (1, 1, 1)
+    delete(shop)
+    for path in ("/user", "/messages/facebook", f"/conversations/{conversation}"):
+        refused(shop.client.ask("GET", path), 404, "profile_not_found")
+    assert _of_views(api, shop) == (1, 1, 0)
+
+
+def _of_views(api: Api, shop: Shop) -> tuple[int, ...]:
+    """Conversations there are, those whose correspondent had the last word, and those that wait."""
+    running = api.talk.running
+    running.settled()
+    views = f"{running.settings.clickhouse_database}_analytics"
+    asked = [
+        f"SELECT count() FROM {views}.{rows} AND profile_id = {{profile:String}}"
+        for rows in (
+            "conversations WHERE true",
+            "conversations WHERE is_waiting",
+            "waiting_conversations WHERE true",
+        )
+    ]
+    values = {"profile": shop.client.profile}
+    client = running.archive()
+    try:
+        return tuple(client.query(sql, values).first_row[0] for sql in asked)
+    finally:
+        client.close()
+
+
+def test_a_profile_that_is_registered_anew_is_a_new_one_with_the_places_of_its_month(
+    api: Api,
+) -> None:
+    """Decision 33."""
+    shop = api.shop(title="Of the first life", refId=f"ref-{digits()}")
+    person = shop.somebody_writes()
+    ask = shop.client.done
+    limits = {"messagingConversationMonthlyLimit": 7, "monthZone": "Asia/Tokyo"}
+    ask("PATCH", "/profiles", json=limits)
+    ask("POST", "/messages/autoresponse", json={"autoResponseActive": True})
+    created = shop.client.get("/user")["created"]
+    delete(shop)
+    own = shop.client.profile
+    own_command = {"profileid": own, "issued_at": to_milliseconds(datetime.now(UTC))}
+    api.talk.log.write(commands.RegisterProfile(command_id=digits(), **own_command))
+    api.talk.running.wait(
+        lambda: shop.client.ask("GET", "/user").status_code == 200, 20, "registration"
+    )
+    user = shop.client.get("/user")
+    assert user["refId"] == own
+    assert "title" not in user
+    assert user["created"] != created
+    assert (user["messagingEnabled"], user["displayNames"]) == (False, [])
+    assert (user["messagingConversationMonthlyLimit"], user["monthZone"]) == (100, "UTC")
+    assert user["messagingConversationMonthlyCount"] == 1
+    assert shop.client.get("/messages/autoresponse")["autoResponseActive"] is False
+    assert shop.client.get("/hook/webhook")["webhooks"] == []
+    assert [message["senderId"] for message in shop.history(person)] == [person]
 
 
 def _linked(api: Api, shop: Shop) -> set[str]:

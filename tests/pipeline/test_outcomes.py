@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from schemas import data, events
-from schemas.topics import EVENTS
+from schemas.topics import EVENTS, FAILURES, FailureHeader
 from streams import kafka
 from streams.outcomes import Outcomes
 from streams.settings import Settings
+from streams.told_failures import ToldFailure
 from tests.unit.api.calls import NOW
 
 pytestmark = pytest.mark.pipeline
@@ -92,6 +93,35 @@ def test_who_waits_hears_what_is_told_of_their_command_from_then_on(topics: Sett
         await outcomes.stop()
 
     asyncio.run(story())
+
+
+def test_who_waits_hears_that_their_command_can_t_be_carried_out(topics: Settings) -> None:
+    async def story() -> None:
+        outcomes = Outcomes(topics)
+        async with (
+            outcomes.watch("shop", "mine") as mine,
+            outcomes.watch("shop", "yours") as yours,
+        ):
+            await fail(topics, b"not a command")
+            await fail(topics, b'{"profileid":["shop"],"command_id":["mine"]}')
+            await fail(topics, b'{"profileid":"shop","command_id":"mine"}', stage="backfill")
+            await fail(topics, b'{"profileid":"shop","command_id":"mine"}')
+            told = await asyncio.wait_for(mine.get(), 10)
+            assert isinstance(told, ToldFailure)
+            assert (told.stage, told.sentence) == ("command", "because")
+            assert yours.empty()
+        await outcomes.stop()
+
+    asyncio.run(story())
+
+
+async def fail(settings: Settings, value: bytes, stage: str = "command") -> None:
+    headers = [(FailureHeader.STAGE, stage.encode()), (FailureHeader.MESSAGE, b"because")]
+    producer = kafka.producer(settings)
+    await producer.start()
+    topic = settings.topic(FAILURES)
+    await producer.send_and_wait(topic, value, key=b"shop", headers=headers)
+    await producer.stop()
 
 
 def test_a_partition_that_nobody_waits_for_is_read_no_more_and_later_from_its_new_end(

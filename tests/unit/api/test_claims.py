@@ -47,6 +47,10 @@ def claim(name: str, profile: str, *, after: float = 0, released: bool = False) 
     return AccountClaim(claim_id=name, profileid=profile, at=at, released=released)
 
 
+async def undecided(_profile: str, _command_id: str) -> bool:
+    return False
+
+
 def test_of_two_at_once_at_two_gateways_one_goes_on_and_the_other_is_refused() -> None:
     async def run() -> None:
         topic = Topic()
@@ -57,10 +61,11 @@ def test_of_two_at_once_at_two_gateways_one_goes_on_and_the_other_is_refused() -
 
         async def link(gateway: AccountClaims, profile: str) -> None:
             try:
-                async with gateway.claimed(profile, "123", NOW) as mine:
+                async with gateway.claimed(profile, "123", NOW, undecided) as mine:
                     won.append(profile)
+                    mine.command_id = "link"
                     await going_on.wait()
-                    mine.may_be_released = True
+                    mine.is_decided = True
             except Problem as problem:
                 refused.append(profile)
                 reasons.append((problem.reason, problem.status))
@@ -80,14 +85,76 @@ def test_a_link_that_waits_for_its_worker_keeps_its_claim_and_a_refused_one_does
     async def run() -> None:
         gateway = Topic().gateway()
         with pytest.raises(Problem):
-            async with gateway.claimed("a", "1", NOW):
+            async with gateway.claimed("a", "1", NOW, undecided):
                 raise Problem("account_of_another")
-        async with gateway.claimed("b", "1", NOW):
-            pass  # 202: not decided yet
+        async with gateway.claimed("b", "1", NOW, undecided) as pending:
+            pending.command_id = "link of b"  # 202: not decided yet
         with pytest.raises(Problem, match="at this moment"):
-            async with gateway.claimed("a", "1", NOW + LASTS - timedelta(seconds=1)):
+            async with gateway.claimed("a", "1", NOW + LASTS - timedelta(seconds=1), undecided):
                 raise AssertionError
-        async with gateway.claimed("a", "1", NOW + LASTS):
+        async with gateway.claimed("a", "1", NOW + LASTS, undecided):
+            pass
+
+    asyncio.run(run())
+
+
+def test_a_link_that_was_decided_after_its_answer_is_in_nobody_s_way() -> None:
+    """At whichever gateway: the one that claimed may be gone."""
+
+    async def run() -> None:
+        topic = Topic()
+        first, second = topic.gateway(), topic.gateway()
+        decided: set[tuple[str, str]] = set()
+
+        async def is_decided(profile: str, command_id: str) -> bool:
+            return (profile, command_id) in decided
+
+        async def link(gateway: AccountClaims, profile: str, command_id: str) -> None:
+            async with gateway.claimed(profile, "1", NOW, is_decided) as claim:
+                claim.command_id = command_id
+
+        await link(first, "b", "once")
+        await link(first, "b", "again")
+        decided.add(("b", "once"))
+        with pytest.raises(Problem, match="at this moment"):
+            await link(second, "a", "later")
+        decided.add(("b", "again"))
+        await link(second, "a", "later")
+        with pytest.raises(Problem, match="at this moment"):
+            await link(first, "b", "once more")
+        assert first._standing == second._standing
+
+    asyncio.run(run())
+
+
+def test_a_request_that_is_still_under_way_is_waited_for_though_its_link_is_decided() -> None:
+    """It may still have to take the account from its former owner."""
+
+    async def run() -> None:
+        topic = Topic()
+        first, second = topic.gateway(), topic.gateway()
+
+        async def decided(_profile: str, _command_id: str) -> bool:
+            return True
+
+        async with first.claimed("b", "1", NOW, decided) as claim:
+            claim.command_id = "link"
+            with pytest.raises(Problem, match="at this moment"):
+                async with second.claimed("a", "1", NOW, decided):
+                    raise AssertionError
+        async with second.claimed("a", "1", NOW, decided):
+            pass
+
+    asyncio.run(run())
+
+
+def test_who_never_came_to_ask_for_a_link_is_in_nobody_s_way() -> None:
+    async def run() -> None:
+        gateway = Topic().gateway()
+        with pytest.raises(ZeroDivisionError):
+            async with gateway.claimed("b", "1", NOW, undecided):
+                raise ZeroDivisionError  # as where the archive is away
+        async with gateway.claimed("a", "1", NOW, undecided):
             pass
 
     asyncio.run(run())
@@ -99,11 +166,11 @@ def test_trouble_with_the_broker_is_an_answer_and_no_claim_is_believed() -> None
         gateway = topic.gateway()
         topic.trouble = broker_away()
         with pytest.raises(Problem) as away:
-            async with gateway.claimed("a", "1", NOW):
+            async with gateway.claimed("a", "1", NOW, undecided):
                 raise AssertionError
         topic.trouble, topic.silent = None, True
         with pytest.raises(Problem) as silent:
-            async with gateway.claimed("a", "1", NOW):
+            async with gateway.claimed("a", "1", NOW, undecided):
                 raise AssertionError
         assert (away.value.status, silent.value.status) == (503, 503)
 

@@ -132,6 +132,30 @@ def test_without_an_outcome_in_time_it_is_202_with_the_command_s_address() -> No
     assert orjson.loads(reply.body)["outcome"] == "pending"
 
 
+def test_every_answer_tells_its_key_s_rate_and_is_for_no_cache() -> None:
+    """Also a 202, and the document, which are made by hand."""
+    api = Api(api_rate_max=5)
+    replies = [
+        api.call("GET", "/hook/webhook"),
+        api.call("POST", "/messages/facebook", GOOD, prefer="wait=0"),
+        api.call("POST", "/messages/facebook", {}),
+        api.call("GET", "/messages/facebook"),
+        api.call("DELETE", "/hook/webhook", {"action": "messages"}),
+        api.call("POST", "/messages/facebook", GOOD),
+    ]
+    assert [reply.status for reply in replies] == [200, 202, 400, 503, 404, 429]
+    counts = [int(reply.headers["x-ratelimit-count"]) for reply in replies]
+    assert counts == list(range(1, 7))
+    replies += [
+        api.call("GET", "/openapi.json"),
+        api.call("GET", "/openapi.json", authorization="Bearer nonsense"),
+    ]
+    assert {reply.headers["cache-control"] for reply in replies} == {"no-store"}
+    assert {reply.headers["x-content-type-options"] for reply in replies} == {"nosniff"}
+    told = ["x-ratelimit-max" in reply.headers for reply in replies]
+    assert told == [True] * 7 + [False]
+
+
 def test_one_idempotency_key_is_one_command_id_whatever_the_gateway() -> None:
     first, second = Api(), Api()
     for api in (first, second):
@@ -231,6 +255,29 @@ def test_an_instant_of_no_year_of_utc_is_refused(instant: str) -> None:
     else:
         assert "expiresAt" in error(reply, 400, "invalid_request")["message"]
         assert api.commands == []
+
+
+@pytest.mark.parametrize("value", [0, 900, 1.5, True, "0", "1700000000", "now", "2026-11-22"])
+def test_what_may_be_taken_for_another_instant_is_refused(value: Any) -> None:
+    """900 may mean a quarter of an hour, and is one of 1970 to whoever takes it for an instant."""
+    api = Api()
+    reply = api.call("POST", "/messages/facebook", {**GOOD, "expiresAt": value})
+    assert "expiresAt" in error(reply, 400, "invalid_request")["message"]
+    assert api.commands == []
+
+
+@pytest.mark.parametrize("value", [True, "5", 5.5, -1])
+@pytest.mark.parametrize(
+    ("method", "path", "member"),
+    [
+        ("PATCH", "/profiles", "messagingConversationMonthlyLimit"),
+        ("POST", "/messages/autoresponse", "autoResponseWaitSeconds"),
+    ],
+)
+def test_a_number_is_a_number(method: str, path: str, member: str, value: Any) -> None:
+    """`true` was a limit of 1."""
+    reply = Api().call(method, path, {member: value})
+    assert member in error(reply, 400, "invalid_request")["message"]
 
 
 def test_a_failure_that_nobody_thought_of_has_the_shape_of_all_errors() -> None:

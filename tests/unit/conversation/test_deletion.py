@@ -4,13 +4,16 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas import commands, data
 from schemas.events import Event, SendRejected
-from streams.conversation import accounts
+from streams.conversation import accounts, settings
 from streams.conversation.administration import InvalidCommand
 from streams.conversation.can_reply import can_reply
 from streams.conversation.deletion import DELETED, is_deleted
+from streams.conversation.rules import Rules
 from streams.conversation.switch import is_on
 from tests.unit.conversation.test_administration import command
 from tests.unit.conversation.test_messaging_and_accounts import activate, link
@@ -154,6 +157,94 @@ def test_a_deletion_that_is_read_again_does_not_unlink_what_was_linked_in_the_ne
     one.do(link("link again"), after(minutes=2))
     assert one.hear(deletion) == []
     assert accounts.is_linked(accounts.links_of(one.profile, KEY))
+
+
+OWN = data.LimitChanged(
+    monthly_limit=1,
+    limit_scope="all",
+    month_zone="Asia/Tokyo",
+    reply_window_seconds={"instagram": 60, "facebook": 60},
+)
+ANSWERS = data.AutoResponseConfigured(active=True, message="We moved.", wait_seconds=5)
+
+
+def changed(command_id: str = "limits") -> commands.ChangeLimit:
+    return command(commands.ChangeLimit, command_id, change=OWN)
+
+
+def answering(command_id: str = "answers") -> commands.ConfigureAutoResponse:
+    return command(commands.ConfigureAutoResponse, command_id, change=ANSWERS)
+
+
+def settings_of(one: Worker) -> tuple[Any, ...]:
+    profile, rules = one.profile, one.rules
+    return (
+        settings.monthly_limit(profile, rules),
+        settings.limit_scope(profile, rules),
+        settings.month_zone(profile, rules),
+        settings.reply_window(profile, "instagram", rules),
+        settings.reply_window(profile, "facebook", rules),
+        settings.auto_response(profile, rules),
+    )
+
+
+@pytest.mark.parametrize("set_at", [NOW, after(minutes=5)])
+def test_a_profile_that_is_registered_anew_has_the_settings_of_a_new_one(set_at: Any) -> None:
+    """Also where they were set by a clock that was ahead of the deletion's."""
+    one = worker()
+    one.do(changed(), set_at)
+    one.do(answering(), set_at)
+    own = settings_of(one)
+    assert own != settings_of(worker())
+    one.do(delete(), NOW)
+    assert settings_of(one) == own, "its history is told as it was"
+    one.do(register(), NOW)
+    assert settings_of(one) == settings_of(worker())
+    one.do(changed("again"), ago(minutes=5))
+    one.do(answering("again, too"), ago(minutes=5))
+    assert settings_of(one)[:-1] == own[:-1], "later in the log, though its clock is behind"
+    assert settings_of(one)[-1].message == "We moved."
+
+
+@given(st.permutations(range(7)))
+def test_what_holds_in_the_next_life_does_not_depend_on_the_order_of_the_log(
+    order: list[int],
+) -> None:
+    """Invariant 5."""
+    words = [
+        of_profile("profile.registered", ago(hours=9)),
+        of_profile("limit.changed", ago(hours=8), monthly_limit=7, limit_scope="all"),
+        of_profile("autoresponse.configured", ago(hours=7), active=True, message="Old."),
+        of_profile("messaging.deactivated", ago(hours=6), reason=DELETED),
+        of_profile("profile.registered", ago(hours=5)),
+        of_profile("limit.changed", ago(hours=4), monthly_limit=9),
+        of_profile("autoresponse.configured", ago(hours=3), wait_seconds=60),
+    ]
+    one = folded(words[place] for place in order)
+    limit, scope, *_, answer = settings_of(one)
+    assert (limit, scope) == (9, "conversations")
+    assert (answer.active, answer.message, answer.wait) == (False, Rules().auto_message, 60_000)
+
+
+@pytest.mark.parametrize("kind", [changed(), answering()])
+def test_a_deleted_profile_has_no_settings_to_be_changed(kind: Any) -> None:
+    with pytest.raises(InvalidCommand, match="deleted"):
+        deleted().do(kind, after(minutes=5))
+
+
+def test_nobody_has_the_months_limit_twice_by_deleting_and_registering_a_profile() -> None:
+    """Invariant 7. Its places were taken, and the provider may have counted them."""
+    one = worker("facebook", rules=Rules(monthly_limit=2))
+    people = ("1", "2", "3")
+    one.hear(*(writes(ago(hours=1), "facebook", person=person) for person in people))
+    one.do(delete())
+    told_again(one)
+    one.do(register(), after(minutes=1))
+    one.do(activate(), after(minutes=2))
+    one.do(link("anew link", "facebook"), after(minutes=2))
+    later = after(minutes=3)
+    reasons = [one.reason(send(person, "facebook", person), later) for person in people]
+    assert reasons == [None, None, "monthly_limit_reached"]
 
 
 def test_a_webhook_that_still_comes_gives_a_deleted_profile_no_account() -> None:

@@ -40,6 +40,16 @@ def test_the_months_first_millisecond_around_a_change_of_the_clock() -> None:
     assert from_ms(month_after("2026-11", zone)) == datetime(2026, 12, 1, 8, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "name", ["localtime", "posixrules", "posix/Europe/Berlin", "right/UTC", "Europe", "../UTC", ""]
+)
+def test_what_only_this_machine_calls_a_zone_is_none(name: str) -> None:
+    """Another machine, or ClickHouse, would count other months."""
+    assert not is_zone(name)
+    last = to_ms(datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC))
+    assert month_of(last, name) == "2026-11", "what a log holds all the same counts as UTC"
+
+
 def test_a_leap_day_belongs_to_february() -> None:
     assert (
         month_of(to_ms(datetime(2028, 2, 29, 23, 59, 59, 999_000, tzinfo=UTC)), "UTC") == "2028-02"

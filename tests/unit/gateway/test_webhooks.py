@@ -228,6 +228,34 @@ def test_a_record_that_may_not_be_kept_is_503_with_retry_after(trouble: Any) -> 
     assert int(reply.headers["retry-after"]) >= 1
 
 
+class Ending(RecordingPublisher):
+    """The loop ends: what is under way is cancelled."""
+
+    def publish(self, *_: Any) -> asyncio.Future[None]:  # type: ignore[override]
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.get_loop().call_soon(future.cancel)
+        return future
+
+
+def test_a_record_whose_keeping_is_cancelled_is_503_and_its_bytes_are_given_back() -> None:
+    """Invariant 1."""
+
+    async def scenario() -> None:
+        app = gateway(Ending(), max_in_flight_bytes=len(META_BODY))
+        for _ in range(2):
+            async with asyncio.timeout(5):
+                reply = await call_async(
+                    app,
+                    "POST",
+                    "/webhooks/meta",
+                    headers=signed("meta", META_BODY),
+                    chunks=[META_BODY],
+                )
+            assert (reply.status, reply.error["reason"]) == (503, "shutting_down")
+
+    asyncio.run(scenario())
+
+
 def test_no_answer_is_given_before_the_record_is_kept() -> None:
     """Invariant 1."""
 
