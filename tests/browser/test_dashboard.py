@@ -9,6 +9,9 @@ from tests.browser.conftest import Look, Served
 
 pytestmark = [pytest.mark.pipeline]
 
+CONVERSATION = "body[data-asked='2']"
+"""Both of its answers are there: the thread, and whether it may be answered."""
+
 
 def test_every_panel_shows_something_and_nothing_comes_from_elsewhere(
     full: Served, look: Look
@@ -41,7 +44,7 @@ def test_a_number_leads_to_its_conversations_and_their_threads(full: Served, loo
     first.wait_for()
     page.screenshot(path=full.folder / "list.png")
     address = first.get_attribute("href")
-    look.open(f"{full.url}{address}", asked="2")
+    look.open(f"{full.url}{address}", once=CONVERSATION)
     page.screenshot(path=full.folder / "conversation.png", full_page=True)
     assert page.locator(".message.in").count() > 0
     expect(page.locator("#about")).to_contain_text("May be answered")
@@ -54,12 +57,13 @@ def test_profile_platform_and_period_are_chosen_and_kept_in_the_address(
     page = look.open(f"{full.url}/dashboard")
     before = page.locator(".tile .number").first.text_content()
     page.select_option("#platform", "instagram")
-    page.wait_for_selector("body[data-asked='2']", timeout=120_000)
+    page.wait_for_selector("body[data-shows*='platform=instagram']", timeout=120_000)
     assert page.locator(".tile .number").first.text_content() != before
     assert "platform=instagram" in page.url
     page.wait_for_function("document.querySelectorAll('#profile option').length > 5")
     page.select_option("#profile", index=1)
-    page.wait_for_selector("body[data-asked='3']", timeout=120_000)
+    chosen = page.locator("#profile").input_value()
+    page.wait_for_selector(f"body[data-shows*='profile={chosen}']", timeout=120_000)
     look.open(page.url)
     assert page.locator("#platform").input_value() == "instagram"
     assert not look.errors
@@ -138,7 +142,8 @@ def test_a_hundred_profiles_are_chosen_among_and_fit_the_page(many: Served, look
     page.screenshot(path=many.folder / "many.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 1400
     page.select_option("#profile", index=50)
-    page.wait_for_selector("body[data-asked='2']", timeout=120_000)
+    chosen = page.locator("#profile").input_value()
+    page.wait_for_selector(f"body[data-shows*='profile={chosen}']", timeout=120_000)
     assert "profile=" in page.url
     assert not look.errors
 
@@ -154,7 +159,7 @@ def test_a_conversation_is_read_on_a_phone(full: Served, browser: Browser, schem
     first = page.locator("#list td a").first
     first.wait_for()
     page.screenshot(path=full.folder / f"list-phone-{scheme}.png")
-    phone.open(f"{full.url}{first.get_attribute('href')}", asked="2")
+    phone.open(f"{full.url}{first.get_attribute('href')}", once=CONVERSATION)
     page.screenshot(path=full.folder / f"conversation-phone-{scheme}.png", full_page=True)
     assert page.locator(".message.in").count() > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -61,7 +61,7 @@ export function bars(place, names, series, { chosen, across = false, stacked = f
     // At its own size always: fitted into its bar, a number in a small bar can't be read.
     textposition: stacked ? "inside" : "outside", constraintext: "none", cliponaxis: false, textfont: { size: 11 },
     // One bar alone would fill the panel.
-    width: names.length * series.length < 3 ? 0.4 : undefined,
+    width: series.length === 1 && names.length < 3 ? 0.4 : undefined,
     hovertemplate: across ? `%{y}: %{x:,}<extra>${series.length > 1 ? s.name : ""}</extra>` : "%{x}: %{y:,}",
   }));
   const counts = { ...whole(sums), range: [0, Math.max(1, ...sums) * (stacked ? 1.02 : 1.13)], rangemode: "tozero" };
@@ -83,7 +83,7 @@ export function funnel(place, steps, { chosen } = {}) {
 /** values: 7 rows of 24. */
 export function heat(place, values, { chosen } = {}) {
   const trace = {
-    type: "heatmap", z: values, x: [...Array(24).keys()], y: WEEKDAYS, xgap: 2, ygap: 2,
+    type: "heatmap", z: values, x: [...Array(24).keys()], y: WEEKDAYS, xgap: 2, ygap: 2, zmin: 0,
     colorscale: [[0, colour("heat-0")], [1, colour("heat-1")]], showscale: true, colorbar: { thickness: 10, outlinewidth: 0, title: { text: "messages", side: "right" } },
     hovertemplate: "%{y} %{x}:00 – %{z:,} messages<extra></extra>",
   };

@@ -38,7 +38,7 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 export const number = (value) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en"));
-export const share = (value) => (value === null || value === undefined ? "–" : `${Math.round(value * 100)} %`);
+export const share = (value) => (value === null || value === undefined ? "–" : `${number(Math.round(value * 100))} %`);
 
 /** `6 d 22 h`, `2 h 05 min`, `9 min`, `42 s`. */
 export function duration(seconds) {

@@ -162,6 +162,7 @@ async function showPanel(panel) {
   const answer = answers.get(panel.name);
   const { rows, metric } = answer;
   if (!panel.metric.firstChild) panel.metric.append(explains(metric, panel.title, () => answers.get(panel.name)?.sql));
+  panel.numbers.hidden = panel.empty(rows);
   if (panel.empty(rows)) {
     window.Plotly.purge(panel.place);
     panel.place.replaceChildren(el("p", { class: "empty" }, panel.none ?? "No messages in this period."));
@@ -198,6 +199,7 @@ async function refresh() {
   status.classList.toggle("bad", failed.size > 0);
   status.textContent = failed.size ? `Not up to date: ${[...failed][0]}` : `as of ${new Date().toLocaleTimeString("en-GB")}`;
   document.body.dataset.asked = String(mine);
+  document.body.dataset.shows = String(new URLSearchParams(filters));
 }
 
 async function fillProfiles() {
