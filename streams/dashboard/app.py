@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import lru_cache
 from importlib import resources
-from typing import Any
 
-import orjson
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -16,27 +14,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from streams.dashboard import questions
-from streams.dashboard.asking import Asker, NotAnswered, Table
+from streams.dashboard.answering import HEADERS, Answers, as_json
+from streams.dashboard.asking import Asker, NotAnswered
 
-_LONGEST_PERIOD_DAYS = 400
-_MOST_NAMES = 200
 _PAGES = {"": "overview.html", "/conversation": "conversation.html"}
 _STATIC = {
     "overview.js": "text/javascript",
     "conversation.js": "text/javascript",
     "common.js": "text/javascript",
     "charts.js": "text/javascript",
+    "lists.js": "text/javascript",
     "style.css": "text/css",
-}
-_HEADERS = {
-    # Nothing is loaded from elsewhere. Plotly writes style elements; it makes no code.
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
 
 log = structlog.get_logger()
@@ -59,28 +47,14 @@ def create_app(
     asker: Asker, *, admit: Admit = admit_everyone, beside: Beside = nullcontext
 ) -> ASGIApp:
     """The pages and their numbers."""
-
-    async def data(request: Request) -> Response:
-        question = questions.BY_NAME.get(request.path_params["name"])
-        if question is None:
-            return _json({"error": "there is no such question"}, 404)
-        try:
-            values = _parameters(request)
-        except ValueError as error:
-            return _json({"error": str(error)}, 400)
-        if question.needs_conversation and not values["conversation"]:
-            return _json({"error": "which conversation? give profile and conversation"}, 400)
-        answer = await asker.ask(question.name, question.sql, values)
-        if question.is_drill_down and not question.needs_conversation:
-            answer = await _with_names(asker, answer)
-        return _json({"metric": question.metric, "sql": question.sql.strip(), **answer})
+    answers = Answers(asker)
 
     async def metrics(_: Request) -> Response:
-        return _json(await asker.ask("metric_definitions", questions.DEFINITIONS))
+        return as_json(await asker.ask("metric_definitions", questions.DEFINITIONS))
 
     async def health(_: Request) -> Response:
         await asker.ask("one", "SELECT 1")
-        return _json({"status": "ok"})
+        return as_json({"status": "ok"})
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -94,7 +68,8 @@ def create_app(
             *(Route(f"/dashboard{path}", _page(name)) for path, name in _PAGES.items()),
             *(Route(f"/dashboard/static/{n}", _static(n, kind)) for n, kind in _STATIC.items()),
             Route("/dashboard/static/plotly.js", _plotly),
-            Route("/dashboard/data/{name}", data),
+            Route("/dashboard/data/{name}", answers.rows),
+            Route("/dashboard/totals/{name}", answers.total),
             Route("/dashboard/metrics", metrics),
             Route("/dashboard/health", health),
         ],
@@ -120,71 +95,21 @@ class _Door:
         await self._app(scope, receive, send)
 
 
-def _parameters(request: Request) -> dict[str, str | int]:
-    """Raises ValueError with a sentence."""
-    asked = request.query_params
-    days = asked.get("days", "30")
-    if not (days.isascii() and days.isdecimal() and 1 <= int(days) <= _LONGEST_PERIOD_DAYS):
-        raise ValueError(f"days is a number from 1 to {_LONGEST_PERIOD_DAYS}")
-    return dict(
-        questions.parameters(
-            profile=asked.get("profile", ""),
-            platform=asked.get("platform", ""),
-            days=int(days),
-            conversation=asked.get("conversation", ""),
-            more=asked.get("more", ""),
-        )
-    )
-
-
-async def _with_names(asker: Asker, answer: Table) -> Table:
-    """The list of conversations with what their correspondents call themselves."""
-    profile, conversation = (answer["columns"].index(n) for n in ("profile_id", "conversation_id"))
-    places = {(row[profile], row[conversation]) for row in answer["rows"][:_MOST_NAMES]}
-    if not places:
-        return answer
-    profiles = sorted({place[0] for place in places})
-    told = await asker.ask(
-        "names",
-        "SELECT profile_id, conversation_id,"
-        " if(correspondent_name != '', correspondent_name, correspondent_username)"
-        " FROM conversations WHERE profile_id IN {profiles:Array(String)}"
-        " AND conversation_id IN {conversations:Array(String)}",
-        {"profiles": _array(profiles), "conversations": _array(sorted({p[1] for p in places}))},
-    )
-    names = {(row[0], row[1]): row[2] for row in told["rows"]}
-    return {
-        "columns": [*answer["columns"], "correspondent"],
-        "rows": [[*r, names.get((r[profile], r[conversation]), "")] for r in answer["rows"]],
-    }
-
-
-def _array(values: list[str]) -> str:
-    quoted = (value.replace("\\", "\\\\").replace("'", "\\'") for value in values)
-    return "[" + ",".join(f"'{value}'" for value in quoted) + "]"
-
-
 def _not_answered(_: Request, error: Exception) -> Response:
     log.warning("question_not_answered", sentence=str(error))
-    return _json({"error": str(error)}, 503)
-
-
-def _json(body: dict[str, Any], status: int = 200) -> Response:
-    return Response(
-        orjson.dumps(body), status, _HEADERS | {"Cache-Control": "no-store"}, "application/json"
-    )
+    return as_json({"error": str(error)}, 503)
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        return Response(_file(name), headers=_HEADERS, media_type="text/html")
+        return Response(_file(name), headers=HEADERS, media_type="text/html")
 
     return answer
 
 
 def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_: Request) -> Response:
-        headers = _HEADERS | {"Cache-Control": "no-cache"}
+        headers = HEADERS | {"Cache-Control": "no-cache"}
         return Response(_file(name), headers=headers, media_type=kind)
 
     return answer
@@ -192,7 +117,7 @@ def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
 
 async def _plotly(request: Request) -> Response:
     packed = "gzip" in request.headers.get("accept-encoding", "")
-    headers = _HEADERS | {"Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
+    headers = HEADERS | {"Cache-Control": "public, max-age=86400", "Vary": "Accept-Encoding"}
     if packed:
         headers |= {"Content-Encoding": "gzip"}
     return Response(plotly_script(packed=packed), headers=headers, media_type="text/javascript")

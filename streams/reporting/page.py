@@ -14,6 +14,12 @@ Answer = tuple[Sequence[str], Sequence[Sequence[Any]]]
 """Names of columns, and rows."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_FEW_COLUMNS = 3
+"""As many fit a phone; the rows of a wider table are stacked there."""
+_PLATFORMS = {"facebook": "Messenger", "instagram": "Instagram", "x": "X"}
+_HEADINGS = {f"{name}_count": title for name, title in _PLATFORMS.items()} | {
+    "p90_seconds": "90 % within"
+}
 _GRID = "rgba(128,128,128,0.25)"
 _STYLE = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1b1f27; --soft: #5b6472; --line: #dfe3e9; }
@@ -27,6 +33,13 @@ th:first-child, td:first-child { text-align: left; } th { color: var(--soft); fo
 summary { cursor: pointer; color: var(--soft); font-size: .85rem; } p.none { color: var(--soft); font-style: italic; }
 p.meaning b { font-weight: 600; color: var(--ink); } .scale { color: var(--soft); font-size: .82rem; margin: .2rem 0 .7rem 50px; }
 .scale i { display: inline-block; width: 9rem; height: .7em; margin: 0 .5em; border: 1px solid var(--line); background: linear-gradient(to right, rgba(29,95,208,0), rgb(29,95,208)); print-color-adjust: exact; }
+.plotly text { fill: var(--soft) !important; }
+@media screen and (max-width: 560px) {
+  .stacks, .stacks tbody, .stacks tr { display: block; } .stacks thead { display: none; }
+  .stacks tr { padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  .stacks td, .stacks td:first-child { display: flex; justify-content: space-between; gap: 1rem; padding: .1rem 0; border: 0; text-align: right; }
+  .stacks td::before { content: attr(data-label); color: var(--soft); }
+}
 @media print { h2 { break-after: avoid; } details { display: none; } }
 """
 
@@ -108,16 +121,18 @@ def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td>{escape(_cell(name, cell))}</td>" for name, cell in zip(names, row, strict=True)
+            f"<td data-label='{escape(_heading(name))}'>{escape(_cell(name, cell))}</td>"
+            for name, cell in zip(names, row, strict=True)
         )
         + "</tr>"
         for row in rows
     )
-    return f"<div class='scroll'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    stacks = " class='stacks'" if len(names) > _FEW_COLUMNS else ""
+    return f"<div class='scroll'><table{stacks}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _heading(name: str) -> str:
-    return name.removesuffix("_seconds").replace("_", " ")
+    return _HEADINGS.get(name, name.removesuffix("_seconds").replace("_", " "))
 
 
 def _cell(name: str, value: Any) -> str:
@@ -128,7 +143,9 @@ def _cell(name: str, value: Any) -> str:
         return f"{value:,.1%}"
     if name.endswith("_seconds"):
         return _duration(round(value))
-    if name == "kind":
+    if name == "platform":
+        return _PLATFORMS.get(value, str(value))
+    if name in {"kind", "became"}:
         return str(value).replace("_", " ")
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 

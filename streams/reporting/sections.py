@@ -14,6 +14,8 @@ Draw = Callable[[Rows], go.Figure]
 
 BLUE, ORANGE, VIOLET, GREEN = "#1d5fd0", "#c2590c", "#7b61c9", "#16794c"
 _FEW_BARS = 4
+_FEW_TICKS = 5
+_MOST_EMOJI = 20
 _WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _HEAT = [[0, "rgba(29,95,208,0)"], [1, "rgba(29,95,208,1)"]]
 """BLUE on whatever the page's ground is, light or dark."""
@@ -65,7 +67,7 @@ def _bars(names: Sequence[str], colours: Sequence[str]) -> Draw:
         figure = go.Figure()
         for number, (name, colour) in enumerate(zip(names, colours, strict=True), start=1):
             values = [row[number] for row in rows]
-            labels = [str(row[0]) for row in rows]
+            labels = [str(row[0]).replace("_", " ") for row in rows]
             # One bar alone would fill the page.
             width = 0.3 if len(rows) * len(names) < _FEW_BARS else None
             figure.add_bar(
@@ -75,6 +77,9 @@ def _bars(names: Sequence[str], colours: Sequence[str]) -> Draw:
                 marker={"color": colour, "line": {"width": 0}},
                 width=width,
             )
+        # Counts are whole: no tick at half a command.
+        few = max(cell for row in rows for cell in row[1:]) <= _FEW_TICKS
+        figure.update_yaxes(dtick=1 if few else None, tickformat=",~d")
         return figure
 
     return draw
@@ -86,11 +91,18 @@ def _heat(rows: Rows) -> go.Figure:
         values[weekday - 1][hour] = received
     figure = go.Figure(
         go.Heatmap(
-            z=values, x=list(range(24)), y=_WEEKDAYS, colorscale=_HEAT, zmin=0, showscale=False
+            z=values,
+            x=list(range(24)),
+            y=_WEEKDAYS,
+            colorscale=_HEAT,
+            zmin=0,
+            showscale=False,
+            xgap=2,
+            ygap=2,
         )
     )
-    figure.update_yaxes(autorange="reversed")
-    figure.update_xaxes(dtick=3, ticksuffix=" h")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(dtick=3, ticksuffix=" h", showgrid=False, zeroline=False)
     return figure
 
 
@@ -152,6 +164,7 @@ SECTIONS = (
             AND (kind = 'next_response' OR NOT has_backfill)
         GROUP BY kind, platform ORDER BY kind, platform
         """,
+        note="Median business is 0 s where most waits lay outside of business hours.",
     ),
     Section(
         "Median response per day, in hours",
@@ -235,8 +248,13 @@ SECTIONS = (
         "Reactions",
         {"reactions": "reactions"},
         f"""
-        SELECT emoji, sum(reaction_count) AS reactions FROM reactions_daily WHERE {_MONTH}
-        GROUP BY emoji ORDER BY reactions DESC, emoji LIMIT 20
+        SELECT if(place > {_MOST_EMOJI}, 'others', emoji) AS emoji, sum(count) AS reactions FROM
+        (
+            SELECT emoji, sum(reaction_count) AS count,
+                row_number() OVER (ORDER BY count DESC, emoji) AS place
+            FROM reactions_daily WHERE {_MONTH} GROUP BY emoji
+        )
+        GROUP BY emoji ORDER BY min(place)
         """,
         _bars(("reactions",), (VIOLET,)),
     ),

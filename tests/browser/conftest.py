@@ -126,9 +126,10 @@ class Look:
         self.requests: list[str] = []
         page.on("request", lambda request: self.requests.append(request.url))
 
-    def open(self, url: str, asked: str = "1") -> Page:
+    def open(self, url: str, once: str = "body[data-asked]") -> Page:
+        """`once`: what is there when the page has its answers, and stays when it asks again."""
         self.page.goto(url)
-        self.page.wait_for_selector(f"body[data-asked='{asked}']", timeout=120_000)
+        self.page.wait_for_selector(once, timeout=120_000)
         return self.page
 
 

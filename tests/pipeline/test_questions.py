@@ -68,9 +68,9 @@ def near_the_limit() -> Rows:
         (profile.profile_id, month, count, 100, count / 100)
         for profile in intention().profiles.values()
         for month, count in profile.active_conversations.items()
-        if count >= 80
+        if count >= 80 and month >= f"{NOW.replace(day=1) - timedelta(days=1):%Y-%m}"
     ]
-    return sorted(rows, key=lambda row: (-row[4], row[0]))
+    return sorted(rows, key=lambda row: (-row[4], row[0], row[1]))
 
 
 def waiting() -> Rows:

@@ -85,7 +85,18 @@ def test_each_panel_of_grafana_answers(panel: dict[str, Any], analyst: Client) -
     sql = sql.replace("${profile:singlequote}", names)
     sql = sql.replace("$__fromTime", "toDateTime(now() - 2592000)").replace("$__toTime", "now()")
     assert "$" not in sql
-    assert analyst.query(sql).result_rows
+    answer = analyst.query(sql)
+    assert answer.result_rows
+    overrides = panel["fieldConfig"]["overrides"]
+    units = {
+        override["matcher"]["options"].strip("/"): override["properties"][0]["value"]
+        for override in overrides
+    }
+    for name in answer.column_names:
+        if name.endswith(("_seconds", "_share", "_at")):
+            assert [unit for pattern, unit in units.items() if re.search(pattern, name)], name
+    # A table that leaves rows out says so.
+    assert ("LIMIT" in sql) == (re.search(r": the \d+ ", panel["title"]) is not None)
 
 
 def test_each_panel_explains_itself_by_the_dictionary(analyst: Client) -> None:
@@ -119,3 +130,13 @@ def test_the_dbt_sources_are_current(embedded_clickhouse: ClickHouse, database: 
     tables = yaml.safe_load(kept)["sources"][0]["tables"]
     assert len(tables) >= 25
     assert all(column["description"] for table in tables for column in table["columns"])
+    assert {table["name"] for table in tables} == set(dictionary.KEYS)
+
+
+@pytest.mark.parametrize("view", sorted(dictionary.KEYS))
+def test_each_view_has_one_row_of_its_key(view: str, analyst: Client) -> None:
+    """What dbt's test of the key asks."""
+    rows, keys = analyst.query(
+        f"SELECT count(), uniqExact({dictionary.KEYS[view]}) FROM {view}"
+    ).result_rows[0]
+    assert rows == keys

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from streams.dashboard.questions.charts import CHARTS
 from streams.dashboard.questions.drill_downs import DRILL_DOWNS
-from streams.dashboard.questions.question import Question, parameters
+from streams.dashboard.questions.question import MOST, Question, parameters
 
 ALL = (*CHARTS, *DRILL_DOWNS)
 BY_NAME: Mapping[str, Question] = {question.name: question for question in ALL}
@@ -17,4 +17,4 @@ DEFINITIONS = """
 SELECT name, definition, unit, timestamp_used, leaves_out, view FROM metric_definitions ORDER BY name
 """
 
-__all__ = ["ALL", "BY_NAME", "DEFINITIONS", "Question", "parameters"]
+__all__ = ["ALL", "BY_NAME", "DEFINITIONS", "MOST", "Question", "parameters"]

@@ -1,6 +1,6 @@
 """The overview: one question for each chart and tile."""
 
-from streams.dashboard.questions.question import DAYS, FILTER, MOST, PERIOD, Question
+from streams.dashboard.questions.question import DAYS, FILTER, PERIOD, SINCE, Question, listed
 
 MEDIAN_AND_P90 = """if(isNaN(quantilesExactInclusive(0.5, 0.9)({0})[1]), NULL,
                 quantilesExactInclusive(0.5, 0.9)({0})[1]) AS median_seconds,
@@ -54,7 +54,7 @@ CHARTS = (
             answered / spans AS answered_share,
             {MEDIAN_AND_P90.format("response_seconds")}
         FROM reporting_spans
-        WHERE {FILTER} AND started_at > now() - toIntervalDay({{days:UInt16}})
+        WHERE {FILTER} AND started_at >= {SINCE}
             AND (kind = 'next_response' OR NOT has_backfill)
         GROUP BY kind ORDER BY kind
         """,
@@ -64,9 +64,10 @@ CHARTS = (
         "business_response_seconds",
         f"""
         SELECT kind, countIf(business_response_seconds > 0) AS in_hours,
+            countIf(is_answered) AS answered,
             {MEDIAN_AND_P90.format("business_response_seconds")}
         FROM reporting_spans
-        WHERE {FILTER} AND started_at > now() - toIntervalDay({{days:UInt16}})
+        WHERE {FILTER} AND started_at >= {SINCE}
             AND (kind = 'next_response' OR NOT has_backfill)
         GROUP BY kind ORDER BY kind
         """,
@@ -84,7 +85,7 @@ CHARTS = (
                 countIf(kind = 'first_response') AS first_spans,
                 countIf(kind = 'next_response') AS next_spans
             FROM reporting_spans
-            WHERE {FILTER} AND started_at > now() - toIntervalDay({{days:UInt16}})
+            WHERE {FILTER} AND started_at >= {SINCE}
                 AND (kind = 'next_response' OR NOT has_backfill)
             GROUP BY bucket
             UNION ALL SELECT number + 1, 0, 0 FROM numbers(8)
@@ -99,7 +100,7 @@ CHARTS = (
         SELECT has_auto_response, count() AS spans, countIf(is_answered) / spans AS answered_share,
             quantileExactInclusiveOrNull(0.5)(response_seconds) AS median_seconds
         FROM reporting_spans
-        WHERE {FILTER} AND started_at > now() - toIntervalDay({{days:UInt16}})
+        WHERE {FILTER} AND started_at >= {SINCE}
         GROUP BY has_auto_response ORDER BY has_auto_response DESC
         """,
     ),
@@ -114,15 +115,17 @@ CHARTS = (
         FROM waiting_conversations WHERE {FILTER}
         """,
     ),
-    Question(
+    listed(
         "closing_soon",
         "windows_closing",
         f"""
         SELECT profile_id, conversation_id, platform, waiting_since, window_expires_at,
             window_remaining_seconds, is_over_limit
         FROM closing_windows WHERE {FILTER}
-        ORDER BY window_remaining_seconds, conversation_id LIMIT {MOST}
         """,
+        by="window_remaining_seconds, conversation_id",
+        order="least time left to reply first",
+        is_drill_down=False,
     ),
     Question(
         "reply_windows",
@@ -132,7 +135,7 @@ CHARTS = (
             countIf(used_share > 0.5) AS after_half, countIf(used_share > 0.9) AS after_nine_tenths,
             countIf(outcome = 'closed') AS closed_unanswered, countIf(outcome = 'open') AS still_open
         FROM reply_windows
-        WHERE {FILTER} AND opened_at >= toDateTime(toDate(now('UTC')) - {{days:UInt16}} + 1, 'UTC')
+        WHERE {FILTER} AND opened_at >= {SINCE}
         """,
     ),
     Question(
@@ -145,19 +148,22 @@ CHARTS = (
             countIf(outcome = 'pending') AS pending, countIf(outcome = 'rejected') AS rejected,
             quantileExactInclusiveOrNull(0.5)(accepted_to_sent_seconds) AS median_seconds,
             quantileExactInclusiveOrNull(0.9)(accepted_to_sent_seconds) AS p90_seconds
-        FROM sends WHERE {FILTER} AND decided_at > now() - toIntervalDay({{days:UInt16}})
+        FROM sends WHERE {FILTER} AND decided_at >= {SINCE}
         """,
     ),
-    Question(
+    listed(
         "refusals",
         "refusals",
         f"""
         SELECT outcome, reason, sum(command_count) AS commands FROM send_outcomes_daily
         WHERE {PERIOD} AND outcome IN ('rejected', 'failed', 'unknown')
-        GROUP BY outcome, reason ORDER BY commands DESC, reason LIMIT 12
+        GROUP BY outcome, reason
         """,
+        by="commands DESC, reason",
+        order="most first",
+        is_drill_down=False,
     ),
-    Question(
+    listed(
         "limits",
         "limit_share",
         """
@@ -165,8 +171,10 @@ CHARTS = (
         FROM active_conversations
         WHERE ({profile:String} = '' OR profile_id = {profile:String})
             AND month = formatDateTime(now('UTC'), '%Y-%m')
-        ORDER BY limit_share DESC, profile_id LIMIT 12
         """,
+        by="limit_share DESC, profile_id",
+        order="largest share of the limit first",
+        is_drill_down=False,
     ),
     Question(
         "platforms",
@@ -176,23 +184,29 @@ CHARTS = (
         FROM messages_daily WHERE {PERIOD} GROUP BY platform ORDER BY platform
         """,
     ),
-    Question(
+    listed(
         "attachments",
         "attachments",
         f"""
         SELECT attachment_type, sumIf(attachment_count, direction = 'in') AS received,
             sumIf(attachment_count, direction = 'out') AS sent
         FROM attachments_daily WHERE {PERIOD}
-        GROUP BY attachment_type ORDER BY received + sent DESC, attachment_type LIMIT 10
+        GROUP BY attachment_type
         """,
+        by="received + sent DESC, attachment_type",
+        order="most first",
+        is_drill_down=False,
     ),
-    Question(
+    listed(
         "reactions",
         "reactions",
         f"""
         SELECT emoji, sum(reaction_count) AS reactions FROM reactions_daily WHERE {PERIOD}
-        GROUP BY emoji ORDER BY reactions DESC, emoji LIMIT 10
+        GROUP BY emoji
         """,
+        by="reactions DESC, emoji",
+        order="most first",
+        is_drill_down=False,
     ),
     Question(
         "reads",
@@ -223,14 +237,17 @@ CHARTS = (
         FROM ingestion_delays_daily WHERE {PERIOD} GROUP BY day ORDER BY day
         """,
     ),
-    Question(
+    listed(
         "failures",
         "failed_events",
         """
         SELECT stage, reason, sum(failure_count) AS failures FROM failed_events_daily
         WHERE day > toDate(now('UTC')) - {days:UInt16}
-        GROUP BY stage, reason ORDER BY failures DESC, stage, reason LIMIT 12
+        GROUP BY stage, reason
         """,
+        by="failures DESC, stage, reason",
+        order="most first",
+        is_drill_down=False,
     ),
     Question(
         "completeness",
@@ -245,7 +262,7 @@ CHARTS = (
         "profiles",
         "messages_received",
         """
-        SELECT profile_id, received_count + sent_count AS messages
+        SELECT profile_id, received_count + sent_count AS messages, count() OVER () AS profiles
         FROM profiles ORDER BY messages DESC, profile_id LIMIT 1000
         """,
     ),

@@ -1,21 +1,30 @@
 // What both pages need: asking, words for numbers, elements, and what a metric means.
 
+export const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 export const PLATFORMS = { facebook: "Messenger", instagram: "Instagram", x: "X" };
 
-/** One answer as objects by column, with what it measures. Throws an Error whose message is for people. */
-export async function ask(name, filters = {}) {
-  const address = `/dashboard/data/${name}?${new URLSearchParams(filters)}`;
+/** What the server says. Throws an Error whose message is for people. */
+async function told(path, filters) {
   let response;
   try {
-    response = await fetch(address);
+    response = await fetch(`/dashboard/${path}?${new URLSearchParams(filters)}`);
   } catch {
     throw new Error("The dashboard's process does not answer.");
   }
-  const told = await response.json().catch(() => ({ error: `status ${response.status}` }));
-  if (!response.ok) throw new Error(told.error);
-  const rows = told.rows.map((row) => Object.fromEntries(told.columns.map((c, i) => [c, row[i]])));
-  return { ...told, rows };
+  const answer = await response.json().catch(() => ({ error: `status ${response.status}` }));
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
 }
+
+/** One answer as objects by column, with what it measures. */
+export async function ask(name, filters = {}) {
+  const answer = await told(`data/${name}`, filters);
+  const rows = answer.rows.map((row) => Object.fromEntries(answer.columns.map((c, i) => [c, row[i]])));
+  return { ...answer, rows };
+}
+
+/** How many rows a list has, of which `ask` gives a page. */
+export const totalOf = async (name, filters = {}) => Number((await told(`totals/${name}`, filters)).total);
 
 /** An element. Texts are always set as text: messages of strangers are among them. */
 export function el(tag, attributes = {}, ...children) {
@@ -29,7 +38,7 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 export const number = (value) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en"));
-export const share = (value) => (value === null || value === undefined ? "–" : `${Math.round(value * 100)} %`);
+export const share = (value) => (value === null || value === undefined ? "–" : `${number(Math.round(value * 100))} %`);
 
 /** `6 d 22 h`, `2 h 05 min`, `9 min`, `42 s`. */
 export function duration(seconds) {
@@ -93,7 +102,7 @@ export function prepareDialogs() {
 }
 
 const FORMS = {
-  profile_id: (v) => el("span", { title: v }, short(v)), platform: (v) => PLATFORMS[v] ?? (v || "–"),
+  profile_id: (v) => el("span", { title: v }, short(v)), weekday: (v) => WEEKDAYS[v - 1], platform: (v) => PLATFORMS[v] ?? (v || "–"),
   limit_share: share, read_share: share, answered_share: share, used_share: share,
 };
 const WORDS = {
@@ -101,13 +110,16 @@ const WORDS = {
   is_over_limit: "over limit", attempt_count: "attempts", response_seconds: "response", waiting_seconds: "waits for",
 };
 
-/** A table of rows; conversations lead to their page. */
-export function table(rows, { columns, caption } = {}) {
+/** A table of rows; conversations lead to their page, and a row's first cell to what `lead` makes of the row.
+ * `stacks`: on a phone each row is a block of its own, so that nothing lies outside of the screen. */
+export function table(rows, { columns, lead, stacks } = {}) {
   const names = columns ?? Object.keys(rows[0] ?? {}).filter((n) => (n !== "profile_id" && n !== "correspondent") || n === "profile_id" && rows.some((r) => r.profile_id !== rows[0].profile_id));
-  const isNumber = (n) => rows.some((r) => typeof r[n] === "number");
-  return el("table", {}, caption ? el("caption", {}, caption) : null,
-    el("thead", {}, el("tr", {}, ...names.map((n) => el("th", { scope: "col", class: isNumber(n) ? "n" : null }, WORDS[n] ?? n.replace(/_(at|id|count|seconds)$/, "").replaceAll("_", " "))))),
-    el("tbody", {}, ...rows.map((row) => el("tr", {}, ...names.map((n) => el("td", { class: isNumber(n) ? "n" : null }, cell(n, row)))))));
+  const isNumber = (n) => n !== "weekday" && rows.some((r) => typeof r[n] === "number");
+  const word = (n) => WORDS[n] ?? n.replace(/_(at|id|count|seconds)$/, "").replaceAll("_", " ");
+  const shown = (n, i, row) => (lead && i === 0 ? el("button", { type: "button", onclick: () => lead(row) }, cell(n, row)) : cell(n, row));
+  return el("table", { class: stacks ? "stacks" : null },
+    el("thead", {}, el("tr", {}, ...names.map((n) => el("th", { scope: "col", class: isNumber(n) ? "n" : null }, word(n))))),
+    el("tbody", {}, ...rows.map((row) => el("tr", {}, ...names.map((n, i) => el("td", { class: isNumber(n) ? "n" : null, "data-label": word(n) }, shown(n, i, row)))))));
 }
 
 function cell(name, row) {

@@ -2,8 +2,11 @@
 import { PLATFORMS, ask, duration, el, explains, instant, number, prepareDialogs } from "./common.js";
 
 const REFRESH_MS = 10_000;
+// As many messages as one answer of `thread` has at most.
+const PAGE = 500;
 const asked = new URLSearchParams(location.search);
 const filters = { profile: asked.get("profile") ?? "", conversation: asked.get("conversation") ?? "" };
+const PROVIDERS = { ayrshare: "Ayrshare", meta: "Meta", x: "X", sandbox: "the sandbox" };
 const REASONS = {
   messaging_inactive: "messaging is off for this profile", account_unlinked: "the account is not linked",
   relink_required: "the account must be linked again", not_initiated: "the correspondent has not written yet",
@@ -21,7 +24,7 @@ function about(row, may) {
   document.getElementById("about").replaceChildren(
     el("h2", {}, name, explains("can_reply", "May be answered")),
     el("dl", {},
-      el("dt", {}, "Platform"), el("dd", {}, `${PLATFORMS[row.platform] ?? row.platform}, through ${row.provider}`),
+      el("dt", {}, "Platform"), el("dd", {}, `${PLATFORMS[row.platform] ?? row.platform}, through ${PROVIDERS[row.provider] ?? row.provider}`),
       el("dt", {}, "Profile"), el("dd", {}, el("a", { href: `/dashboard?${new URLSearchParams({ profile: row.profile_id })}` }, row.profile_id)),
       el("dt", {}, "Messages"), el("dd", {}, `${number(row.received_count)} received, ${number(row.sent_count)} sent`),
       el("dt", {}, "Waits since"), el("dd", {}, row.waiting_since ? instant(row.waiting_since) : "answered"),
@@ -49,7 +52,26 @@ function message(row) {
   return el("li", { class: `message ${row.direction}`, "aria-label": row.direction === "in" ? "from the correspondent" : "from the profile" }, ...parts);
 }
 
-function thread(rows) {
+let older = [];
+
+async function showOlder(newest, button) {
+  button.disabled = true;
+  try {
+    const answer = await ask("thread", { ...filters, skip: newest.length + older.length });
+    // A message that came meanwhile has moved the pages: what is shown already is not shown twice.
+    const known = new Set([...older, ...newest].map((row) => row.message_id));
+    older = [...answer.rows.filter((row) => !known.has(row.message_id)), ...older];
+    older.isWhole = answer.rows.length < PAGE;
+    thread(newest);
+  } catch (error) {
+    button.textContent = `${error.message} Try again.`;
+    button.disabled = false;
+  }
+}
+
+function thread(newest) {
+  const known = new Set(newest.map((row) => row.message_id));
+  const rows = [...older.filter((row) => !known.has(row.message_id)), ...newest];
   const shown = [];
   let day = "";
   for (const row of rows) {
@@ -57,7 +79,10 @@ function thread(rows) {
     if (here !== day) shown.push(el("li", { class: "day" }, (day = here)));
     shown.push(message(row));
   }
-  if (rows.length === 500) shown.unshift(el("li", { class: "day" }, "Older messages are left out here: ask the view messages."));
+  if (newest.length === PAGE && !older.isWhole) {
+    const button = el("button", { type: "button", onclick: () => showOlder(newest, button) }, "Show older messages");
+    shown.unshift(el("li", { class: "day" }, button));
+  }
   document.getElementById("thread").replaceChildren(...(shown.length ? shown : [el("li", { class: "empty" }, "No messages.")]));
 }
 
