@@ -160,7 +160,7 @@ def test_waits_that_nobody_had_in_business_hours_are_no_answer_at_once(
     path = tmp_path / "sunday.html"
     report(environment | {"PROFILE": day.profile}, "--month", "2026-11", "--output", str(path))
     table = sections(path)["Response times"]
-    assert re.findall(r"<td>([^<]*)</td>", table)[-3:] == ["5 min", "5 min", "\N{EN DASH}"]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", table)[-3:] == ["5 min", "5 min", "\N{EN DASH}"]
 
 
 def test_the_progress_says_of_what_when_it_is_piped(

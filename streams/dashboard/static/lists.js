@@ -25,6 +25,7 @@ export async function showList(name, filters, title) {
       if (mine !== opened) return;
       rows = rows.concat(answer.rows);
       place.replaceChildren(rows.length ? table(rows, { stacks: true }) : el("p", { class: "empty" }, "None."));
+      words.textContent = `${number(rows.length)} so far, ${answer.order}.`;
       const isLast = answer.rows.length < answer.page;
       total = isLast ? rows.length : (total ?? await totalOf(name, filters));
       if (mine !== opened) return;

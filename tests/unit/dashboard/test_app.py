@@ -10,6 +10,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from streams.dashboard import questions
 from streams.dashboard.app import create_app
 from streams.dashboard.asking import Asker, escaped
 from streams.settings import Settings
@@ -86,6 +87,37 @@ def test_a_period_that_is_none_is_refused(days: str) -> None:
     clickhouse = ClickHouse()
     path = f"/dashboard/data/messages_per_day?days={days}"
     assert visit(clickhouse, lambda client: client.get(path)).status_code == 400
+    assert not clickhouse.asked
+
+
+@pytest.mark.parametrize("skip", ["-1", "1000001", "many", "", "9" * 5000])
+def test_a_place_in_a_list_that_is_none_is_refused(skip: str) -> None:
+    clickhouse = ClickHouse()
+    path = f"/dashboard/data/conversations_waiting?skip={skip}"
+    assert visit(clickhouse, lambda client: client.get(path)).status_code == 400
+    assert not clickhouse.asked
+
+
+@pytest.mark.parametrize("question", [q for q in questions.ALL if q.total], ids=lambda q: q.name)
+def test_a_list_is_asked_by_pages_and_counted_whole(question: questions.Question) -> None:
+    clickhouse = ClickHouse()
+    path = f"/dashboard/data/{question.name}?skip=50"
+    answer = visit(clickhouse, lambda client: client.get(path)).json()
+    assert answer["page"] == questions.MOST
+    assert answer["order"]
+    assert clickhouse.asked[0].url.params["param_skip"] == "50"
+    assert b"OFFSET {skip:UInt32}" in clickhouse.asked[0].content
+    counted = ClickHouse()
+    path = f"/dashboard/totals/{question.name}"
+    assert visit(counted, lambda client: client.get(path)).json() == {"total": "2026-11-22"}
+    assert b"LIMIT" not in counted.asked[0].content
+
+
+@pytest.mark.parametrize("name", ["messages_per_day", "passwords"])
+def test_what_is_no_list_is_not_counted(name: str) -> None:
+    clickhouse = ClickHouse()
+    answer = visit(clickhouse, lambda client: client.get(f"/dashboard/totals/{name}"))
+    assert answer.status_code == 404
     assert not clickhouse.asked
 
 
