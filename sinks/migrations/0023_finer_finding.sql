@@ -208,7 +208,8 @@ FROM
 ARRAY JOIN arrayMap(claim -> claim.1, arrayFilter(claim -> claim.2 = smallest, claims)) AS conversation_id
 GROUP BY profile_id, month, conversation_id;
 
--- As in 0018. Which places a conversation claims, its own facts say.
+-- As in 0018. Which places a conversation claims, its own facts say. In steps, as a name's text is planned
+-- again wherever the name stands in the same step.
 CREATE OR REPLACE VIEW ${database}.can_reply_at ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
@@ -245,50 +246,72 @@ SELECT
 FROM
 (
     SELECT
-        f.* EXCEPT (profile_id, conversation_id),
-        f.profile_id AS profile_id,
-        f.conversation_id AS conversation_id,
-        {at:DateTime64(3, 'UTC')} AS asked_at,
-        ifNull(s.is_on, false) AS is_on,
-        -- Accounts of that name, and notices of the whole network.
-        arrayFilter(l -> l.2 = f.platform AND (l.3 = f.account_id OR l.3 = ''), s.links) AS mine,
-        arrayDistinct(arrayMap(l -> l.1, mine)) AS providers,
-        arrayMap(p -> arrayReverseSort(arrayMap(l -> l.5, arrayFilter(l -> l.1 = p AND l.4, mine))), providers) AS linked,
-        arrayMap(p -> arrayReverseSort(arrayMap(l -> l.5, arrayFilter(l -> l.1 = p AND NOT l.4, mine))), providers) AS unlinked,
+        *,
         -- (standing, is preferred, when linked, provider): the greatest is used.
         arrayReverseSort(arrayMap(
             (p, on, off) -> (
                 multiIf(
                     empty(on) OR (notEmpty(off) AND on[1] <= off[1]), 0,
-                    f.platform IN ('facebook', 'instagram') AND on[1].1 < s.on_since, 1,
+                    platform IN ('facebook', 'instagram') AND on[1].1 < on_since, 1,
                     2
                 ),
-                p = f.provider,
+                p = preferred_provider,
                 on[1],
                 p
             ),
             providers, linked, unlinked
         ))[1] AS link,
         multiIf(empty(providers) OR link.1 = 0, 'account_unlinked', link.1 = 1, 'relink_required', '') AS link_refused,
-        greatest(f.thread_at, f.last_accepted_at) + toIntervalHour(1) AS probe_at,
-        if(f.last_received_at = unset, NULL, f.last_received_at + toIntervalSecond(f.window_seconds)) AS expires_at,
-        formatDateTime(asked_at, '%Y-%m', f.zone) AS month,
-        -- Midnight there, by the clock as it stood just before: where it jumps, the jump.
-        toDateTime64(makeDate(toUInt16(substring(month, 1, 4)), toUInt8(substring(month, 6, 2)), 1) + toIntervalMonth(1), 3, 'UTC') AS wall,
-        wall - toIntervalSecond(ahead(wall)) AS near,
         wall - toIntervalSecond(ahead(near - toIntervalSecond(1))) AS next_month_at,
-        arrayMap(place -> place.2, arrayFilter(place -> place.1 = month, f.months)) AS claimed,
-        arrayFilter(place -> place > 1000 OR NOT ifNull(c.is_newest, false) OR has(p.held, place), claimed) AS own,
-        if(empty(own), 0, arrayMin(own)) AS rank,
-        ifNull(c.highest, 0) AS active_count
-    FROM ${database}.heads_and_settings AS f
-    LEFT JOIN ${database}.profile_switches AS s ON f.profile_id = s.profile_id
-    LEFT JOIN ${database}.held_places AS p
-        ON f.profile_id = p.profile_id AND f.conversation_id = p.conversation_id
-        AND formatDateTime({at:DateTime64(3, 'UTC')}, '%Y-%m', f.zone) = p.month
-    LEFT JOIN ${database}.month_counts AS c
-        ON f.profile_id = c.profile_id AND formatDateTime({at:DateTime64(3, 'UTC')}, '%Y-%m', f.zone) = c.month
-    WHERE f.conversation_id != ''
+        if(empty(own), 0, arrayMin(own)) AS rank
+    FROM
+    (
+        SELECT
+            *,
+            arrayMap(p -> arrayReverseSort(arrayMap(l -> l.5, arrayFilter(l -> l.1 = p AND l.4, mine))), providers) AS linked,
+            arrayMap(p -> arrayReverseSort(arrayMap(l -> l.5, arrayFilter(l -> l.1 = p AND NOT l.4, mine))), providers) AS unlinked,
+            wall - toIntervalSecond(ahead(wall)) AS near,
+            arrayFilter(place -> place > 1000 OR NOT is_newest OR has(held, place), claimed) AS own
+        FROM
+        (
+            SELECT
+                f.profile_id AS profile_id,
+                f.conversation_id AS conversation_id,
+                f.platform AS platform,
+                f.provider AS preferred_provider,
+                f.last_received_at AS last_received_at,
+                f.last_sent_at AS last_sent_at,
+                f.thread_control AS thread_control,
+                f.unavailable_at AS unavailable_at,
+                f.zone AS zone,
+                f.window_seconds AS window_seconds,
+                f.monthly_limit AS monthly_limit,
+                f.limit_scope AS limit_scope,
+                {at:DateTime64(3, 'UTC')} AS asked_at,
+                ifNull(s.is_on, false) AS is_on,
+                s.on_since AS on_since,
+                -- Accounts of that name, and notices of the whole network.
+                arrayFilter(l -> l.2 = f.platform AND (l.3 = f.account_id OR l.3 = ''), s.links) AS mine,
+                arrayDistinct(arrayMap(l -> l.1, mine)) AS providers,
+                greatest(f.thread_at, f.last_accepted_at) + toIntervalHour(1) AS probe_at,
+                if(f.last_received_at = unset, NULL, f.last_received_at + toIntervalSecond(f.window_seconds)) AS expires_at,
+                formatDateTime(asked_at, '%Y-%m', f.zone) AS month,
+                -- Midnight there, by the clock as it stood just before: where it jumps, the jump.
+                toDateTime64(makeDate(toUInt16(substring(month, 1, 4)), toUInt8(substring(month, 6, 2)), 1) + toIntervalMonth(1), 3, 'UTC') AS wall,
+                arrayMap(place -> place.2, arrayFilter(place -> place.1 = month, f.months)) AS claimed,
+                ifNull(c.is_newest, false) AS is_newest,
+                ifNull(c.highest, 0) AS active_count,
+                p.held AS held
+            FROM ${database}.heads_and_settings AS f
+            LEFT JOIN ${database}.profile_switches AS s ON f.profile_id = s.profile_id
+            LEFT JOIN ${database}.held_places AS p
+                ON f.profile_id = p.profile_id AND f.conversation_id = p.conversation_id
+                AND formatDateTime({at:DateTime64(3, 'UTC')}, '%Y-%m', f.zone) = p.month
+            LEFT JOIN ${database}.month_counts AS c
+                ON f.profile_id = c.profile_id AND formatDateTime({at:DateTime64(3, 'UTC')}, '%Y-%m', f.zone) = c.month
+            WHERE f.conversation_id != ''
+        )
+    )
 );
 
 DROP VIEW IF EXISTS ${database}.places ${on_cluster};
