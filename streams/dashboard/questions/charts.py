@@ -13,9 +13,10 @@ CHARTS = (
         "messages_per_day",
         "messages_received",
         f"""
+        -- Not of messages_daily, which makes a row for each profile and platform first.
         SELECT day, sum(received_count) AS received, sum(sent_count) AS sent,
             sum(auto_sent_count) AS auto_responses
-        FROM messages_daily WHERE {PERIOD} GROUP BY day ORDER BY day {DAYS}
+        FROM conversation_activity WHERE {PERIOD} GROUP BY day ORDER BY day {DAYS}
         """,
     ),
     Question(
@@ -181,7 +182,7 @@ CHARTS = (
         "messages_received",
         f"""
         SELECT platform, sum(received_count) AS received, sum(sent_count) AS sent
-        FROM messages_daily WHERE {PERIOD} GROUP BY platform ORDER BY platform
+        FROM conversation_activity WHERE {PERIOD} GROUP BY platform ORDER BY platform
         """,
     ),
     listed(

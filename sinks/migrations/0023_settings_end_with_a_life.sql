@@ -36,31 +36,6 @@ LEFT ANY JOIN ${database}.former_lives AS f ON c.profile_id = f.profile_id
 WHERE c.occurred_at > ifNull(f.ended_at, toDateTime64(0, 3, 'UTC'));
 
 -- Private: as in 0020, of these.
-CREATE OR REPLACE VIEW ${database}.own_settings ${on_cluster}
-DEFINER = CURRENT_USER SQL SECURITY DEFINER
-AS
-SELECT
-    profile_id,
-    argMaxOrNullIf(JSONExtractUInt(details, 'monthly_limit'), (occurred_at, event_id), JSONHas(details, 'monthly_limit')) AS monthly_limit,
-    argMaxIf(JSONExtractString(details, 'limit_scope'), (occurred_at, event_id), JSONHas(details, 'limit_scope')) AS limit_scope,
-    argMaxIf(JSONExtractString(details, 'month_zone'), (occurred_at, event_id), JSONHas(details, 'month_zone')) AS told_zone,
-    if(told_zone = '' OR told_zone IN (SELECT time_zone FROM system.time_zones), told_zone, 'UTC') AS month_zone,
-    -- As JSON: a number of seconds, null (no window), or empty where never changed.
-    argMaxIf(JSONExtractRaw(details, 'reply_window_seconds', 'facebook'), (occurred_at, event_id), JSONHas(details, 'reply_window_seconds', 'facebook')) AS facebook_window,
-    argMaxIf(JSONExtractRaw(details, 'reply_window_seconds', 'instagram'), (occurred_at, event_id), JSONHas(details, 'reply_window_seconds', 'instagram')) AS instagram_window,
-    argMaxIf(JSONExtractRaw(details, 'reply_window_seconds', 'x'), (occurred_at, event_id), JSONHas(details, 'reply_window_seconds', 'x')) AS x_window,
-    argMaxIf(JSONExtractRaw(details, 'business_hours'), (occurred_at, event_id), JSONHas(details, 'business_hours')) AS business_hours,
-    -- 0: never set.
-    toUInt8(arraySum(arrayMap(
-        weekday -> bitShiftLeft(1, toUInt8(weekday) - 1),
-        arrayDistinct(splitByString('', JSONExtractString(business_hours, 'weekdays')))
-    ))) AS business_mask,
-    toInt32(JSONExtractInt(business_hours, 'opens_seconds')) AS business_opens,
-    toInt32(JSONExtractInt(business_hours, 'closes_seconds')) AS business_closes
-FROM ${database}.setting_changes
-GROUP BY profile_id;
-
--- Private: as in 0020, of these.
 CREATE OR REPLACE VIEW ${database}.profile_changes ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
