@@ -127,7 +127,7 @@ def boundaries(conversation: ConversationState) -> list[datetime]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # This one meets every reason, so that the test below does not hang on chance.
-@example(seed=1, computed=True)
+@example(seed=5, computed=True)
 @given(seed=st.integers(0, 10**9), computed=st.booleans())
 def test_sql_and_the_core_decide_alike_at_every_boundary(
     seed: int, computed: bool, client: Client, database: str
