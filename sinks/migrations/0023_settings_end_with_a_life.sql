@@ -1,15 +1,19 @@
 -- A profile that was deleted and registered anew begins with the defaults: what it told of its settings
--- before the deletion counts no more (streams/conversation/settings.py, decision 33). While it is
--- deleted they stand, so that its history is told as it was.
+-- before the deletion counts no more (streams/conversation/settings.py, decision 33). When it is deleted
+-- again, those of its last life stand, so that its history is told as it was.
 
--- Private: profiles in a later life than their first, and when the one before ended. Few: registrations
+-- Private: profiles that had a life before their last, and when that ended. Few: registrations
 -- are read of those alone that were ever deleted.
 CREATE OR REPLACE VIEW ${database}.former_lives ${on_cluster}
 DEFINER = CURRENT_USER SQL SECURITY DEFINER
 AS
 SELECT
     profile_id,
-    maxIf(occurred_at, kind = 'messaging.deactivated' AND JSONExtractString(details, 'reason') = 'profile_deleted') AS ended_at
+    maxIf(occurred_at, kind = 'profile.registered') AS registered_at,
+    arrayMax(arrayFilter(
+        at -> at < registered_at,
+        groupArrayIf(occurred_at, kind = 'messaging.deactivated' AND JSONExtractString(details, 'reason') = 'profile_deleted')
+    )) AS ended_at
 FROM ${database}.profile_events FINAL
 WHERE kind IN ('messaging.deactivated', 'profile.registered')
     AND profile_id IN
@@ -19,7 +23,7 @@ WHERE kind IN ('messaging.deactivated', 'profile.registered')
         WHERE kind = 'messaging.deactivated' AND JSONExtractString(details, 'reason') = 'profile_deleted'
     )
 GROUP BY profile_id
-HAVING maxIf(occurred_at, kind = 'profile.registered') > ended_at;
+HAVING ended_at > toDateTime64(0, 3, 'UTC');
 
 -- Private: what profiles told of their settings in the life that counts.
 CREATE OR REPLACE VIEW ${database}.setting_changes ${on_cluster}

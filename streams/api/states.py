@@ -15,7 +15,7 @@ from sinks.reading import events as archived
 from sinks.reading.asking import Asking
 from streams.api.errors import Problem
 from streams.conversation import accounts, months, settings, switch
-from streams.conversation.deletion import is_deleted
+from streams.conversation.deletion import former_life_ended_at, is_deleted
 from streams.conversation.evolve import evolve
 from streams.conversation.instants import to_ms
 from streams.conversation.rules import Rules
@@ -117,8 +117,8 @@ def _profile(profileid: str, told: list[events.Event]) -> Profile:
         state = evolve(State(profile=state), event).profile
         if isinstance(event, events.ProfileRegistered):
             registered.append(event)
-    if state.deleted_at is not None and not is_deleted(state):  # this life begins after that
-        registered = [event for event in registered if to_ms(event.time) > state.deleted_at]
+    began = former_life_ended_at(state)
+    registered = [event for event in registered if to_ms(event.time) > began]
     registered.sort(key=_order)
     titles = [event.data.title for event in registered if event.data.title]
     references = [event.data.reference for event in registered if event.data.reference]

@@ -89,7 +89,7 @@ def profile_to_bytes(state: ProfileState) -> bytes:
     parts: dict[str, Any] = {
         "r": state.registered_at,
         "l": None if again == state.registered_at else again,
-        "e": state.deleted_at,
+        "e": _one_or_all(state.deletions),
         "o": state.messaging,
         "d": state.deactivated_at,
         "n": state.activations or None,
@@ -118,7 +118,7 @@ def profile_from_bytes(value: bytes) -> ProfileState:
     return ProfileState(
         registered_at=parts.get("r"),
         last_registered_at=parts.get("l", parts.get("r")),
-        deleted_at=parts.get("e"),
+        deletions=_all(parts.get("e")),
         messaging=_tuple(parts.get("o")),
         deactivated_at=parts.get("d"),
         activations=tuple(parts.get("n", ())),
@@ -193,6 +193,17 @@ def _open_send(parts: list[Any]) -> OpenSend:
 
 def _span(first: int | None, last: int | None) -> tuple[int, int] | None:
     return None if first is None or last is None else (first, last)
+
+
+def _one_or_all(instants: tuple[int, ...]) -> int | tuple[int, ...] | None:
+    """Mostly there is none or one, and the first version knew of one."""
+    return instants if len(instants) > 1 else next(iter(instants), None)
+
+
+def _all(instants: int | list[int] | None) -> tuple[int, ...]:
+    if instants is None:
+        return ()
+    return (instants,) if isinstance(instants, int) else tuple(instants)
 
 
 def _tuple(value: list[Any] | None) -> Any:

@@ -9,7 +9,7 @@ from typing import cast
 
 from schemas import data
 from schemas.base import Platform
-from streams.conversation.deletion import is_deleted
+from streams.conversation.deletion import former_life_ended_at
 from streams.conversation.instants import SECOND
 from streams.conversation.merging import latest
 from streams.conversation.rules import LimitScope, Rules
@@ -111,6 +111,6 @@ def latest_change(profile: ProfileState) -> int:
 
 def _own(profile: ProfileState, name: str) -> Register | None:
     register = profile.settings.get(name)
-    if register is None or profile.deleted_at is None or is_deleted(profile):
+    if register is None or register[0] > former_life_ended_at(profile):
         return register
-    return register if register[0] > profile.deleted_at else None
+    return None

@@ -53,8 +53,8 @@ class ProfileState(NamedTuple):
     registered_at: int | None = None
     last_registered_at: int | None = None
     """The latest word of it, a change of the title too."""
-    deleted_at: int | None = None
-    """Holds unless it was registered after that: `streams.conversation.deletion`."""
+    deletions: tuple[int, ...] = ()
+    """The newest ones, the earliest first: `streams.conversation.deletion`."""
     messaging: tuple[int, str, bool] | None = None
     """Whether it is on, by the latest word of it."""
     deactivated_at: int | None = None
@@ -67,6 +67,11 @@ class ProfileState(NamedTuple):
     holders: Mapping[str, bytes] = {}
     """Of the two newest months: which conversation holds a rank. Four bytes for each rank from 1
     on: a fingerprint of its id, or zeros where nobody holds the rank (`months.holder_of`)."""
+
+    @property
+    def deleted_at(self) -> int | None:
+        """The last time. Holds unless it was registered after that."""
+        return self.deletions[-1] if self.deletions else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,11 +79,10 @@ def _is_deleted(told: Iterable[Any]) -> bool:
 
 
 def _began(told: Iterable[Any]) -> datetime:
-    """What was set up to then is of a former life. Those of a deleted profile stand."""
-    deletions = _deletions(told)
-    return (
-        datetime.min.replace(tzinfo=UTC) if _is_deleted(told) or not deletions else max(deletions)
-    )
+    """What was set up to then is of a former life: the deletion before the last registration."""
+    never = datetime.min.replace(tzinfo=UTC)
+    last = max((e.time for e in told if kind_of(e) == "profile.registered"), default=never)
+    return max((at for at in _deletions(told) if at < last), default=never)
 
 
 def _deletions(told: Iterable[Any]) -> list[datetime]:

@@ -82,6 +82,29 @@ def test_each_metric_equals_its_definition_in_python(
     if computed == "again":
         facts.refresh(client, database=database)
         assert facts.waiting(client, database=database) == 0
+    is_exact(client, database, histories, nulls=nulls)
+
+
+class Lives(History):
+    """Of a profile that is deleted and registered again and again."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(10**13 + seed)  # no profile of the search above is named so
+
+    def endings(self) -> list[Envelope]:
+        makers = (self.deletion, self.registration, self.limit)
+        return [self.chance.choice(makers)() for _ in range(9)]
+
+
+def test_each_metric_goes_by_the_settings_of_the_life_that_counts(
+    client: Client, database: str
+) -> None:
+    histories: list[History] = [Lives(number) for number in range(HISTORIES_AT_ONCE)]
+    put(client, database, [event for history in histories for event in history.events])
+    is_exact(client, database, histories, nulls=False)
+
+
+def is_exact(client: Client, database: str, histories: list[History], *, nulls: bool) -> None:
     now = datetime.now(UTC)
     profiles = [Profile(history.profile, history.events, now) for history in histories]
     for view, model in MODELS.items():

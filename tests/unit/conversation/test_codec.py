@@ -78,8 +78,9 @@ def test_a_conversation_comes_back_from_its_bytes_and_its_key() -> None:
 
 def test_a_profile_comes_back_from_its_bytes() -> None:
     holey = with_rank_given(ProfileState(), thread(), "2026-11", 7)
-    gone = ProfileState(registered_at=1, last_registered_at=3, deleted_at=2)
-    for state in (busy().profile, ProfileState(), holey, gone):
+    gone = ProfileState(registered_at=1, last_registered_at=3, deletions=(2,))
+    again = gone._replace(deletions=(2, 5))
+    for state in (busy().profile, ProfileState(), holey, gone, again):
         assert codec.profile_from_bytes(codec.profile_to_bytes(state)) == state
 
 

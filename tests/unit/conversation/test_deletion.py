@@ -206,7 +206,7 @@ def test_a_profile_that_is_registered_anew_has_the_settings_of_a_new_one(set_at:
     assert settings_of(one)[-1].message == "We moved."
 
 
-@given(st.permutations(range(7)))
+@given(st.permutations(range(8)))
 def test_what_holds_in_the_next_life_does_not_depend_on_the_order_of_the_log(
     order: list[int],
 ) -> None:
@@ -219,11 +219,13 @@ def test_what_holds_in_the_next_life_does_not_depend_on_the_order_of_the_log(
         of_profile("profile.registered", ago(hours=5)),
         of_profile("limit.changed", ago(hours=4), monthly_limit=9),
         of_profile("autoresponse.configured", ago(hours=3), wait_seconds=60),
+        of_profile("messaging.deactivated", ago(hours=2), reason=DELETED),
     ]
-    one = folded(words[place] for place in order)
-    limit, scope, *_, answer = settings_of(one)
-    assert (limit, scope) == (9, "conversations")
-    assert (answer.active, answer.message, answer.wait) == (False, Rules().auto_message, 60_000)
+    for ends in (False, True):
+        one = folded(words[place] for place in order if ends or place < 7)
+        limit, scope, *_, answer = settings_of(one)
+        assert (limit, scope) == (9, "conversations"), "the first life's do not come back"
+        assert (answer.active, answer.message, answer.wait) == (False, Rules().auto_message, 60_000)
 
 
 @pytest.mark.parametrize("kind", [changed(), answering()])
