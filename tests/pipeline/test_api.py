@@ -211,7 +211,7 @@ def test_a_deleted_profile_is_shown_no_more_and_sends_nothing(api: Api) -> None:
     deleted = shop.client.ask("DELETE", "/profiles")
     assert deleted.status_code == 200, deleted.text
     refused(shop.client.ask("GET", "/user"), 404, "profile_not_found")
-    refused(shop.client.send(recipientId=person, message="Hello"), 400, "messaging_inactive", 361)
+    refused(shop.client.send(recipientId=person, message="Hello"), 404, "profile_not_found")
     listed = [p["profileKey"] for p in api.client().get("/profiles")["profiles"]]
     assert shop.client.profile not in listed
 
