@@ -106,7 +106,8 @@ def profile_to_bytes(state: ProfileState) -> bytes:
     return _written(parts)
 
 
-@lru_cache(maxsize=20_000)
+# Measured: 2.7 kB each with a limit of 100 conversations a month, 15 kB with 1,000.
+@lru_cache(maxsize=4_000)
 def profile_from_bytes(value: bytes) -> ProfileState:
     """Raises StateVersionError for bytes of a newer version.
 
