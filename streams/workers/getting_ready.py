@@ -2,7 +2,8 @@
 can't be told from one that hangs."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import faust
@@ -28,6 +29,8 @@ class GettingReady:
         """When it was no longer ready; None while it is."""
         self._told_at = clock()
         self._is_assigned = False
+        self._before_group: str | None = None
+        """What it waits for before it joins its group."""
         self._sentence = self._of_now()
         app.on_partitions_revoked.connect(self._revoked)
         app.on_partitions_assigned.connect(self._assigned)
@@ -37,6 +40,17 @@ class GettingReady:
     def waits_for(self) -> str | None:
         """As of the last look; None where the worker is ready. Of any thread."""
         return None if self._since is None else self._sentence
+
+    @contextmanager
+    def waiting_for(self, what: str) -> Iterator[None]:
+        """For what a worker needs before it can join its group: a server, as the rest of the
+        sentence "waits for ...". Until the block ends."""
+        self._before_group = self._sentence = what
+        try:
+            yield
+        finally:
+            self._before_group = None
+            self._sentence = self._of_now()
 
     def look(self) -> None:
         if self._since is None:
@@ -62,6 +76,8 @@ class GettingReady:
         self._since = None
 
     def _of_now(self) -> str:
+        if self._before_group is not None:
+            return self._before_group
         if not self._is_assigned:
             return f"group {self._app.conf.id} to share out its partitions"
         tables: Any = self._app.tables

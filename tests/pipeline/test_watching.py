@@ -87,6 +87,18 @@ def feed(running: Running, webhooks: int) -> int:
     return tally.as_meant[200]
 
 
+def test_a_history_worker_that_waits_for_clickhouse_says_so_when_asked(watched: Running) -> None:
+    """Its group is not what it waits for: it joins none before there is an archive."""
+    nowhere = f"127.0.0.1:{processes.free_port()}"
+    watched.more["DM_CLICKHOUSE_URL"] = f"http://somebody:hidden@{nowhere}"
+    watched.launch("history")
+    watched.wait(lambda: "archive_awaited" in watched.log_of("history"), 40, "a try at ClickHouse")
+    status, told = health(watched, "history", "ready")
+    assert status == 503
+    assert f"waits for ClickHouse at {nowhere} (DM_CLICKHOUSE_URL)" in json.dumps(told)
+    assert "hidden" not in json.dumps(told)
+
+
 def test_what_went_through_is_counted_once_and_nothing_is_behind(watched: Running) -> None:
     for name in NAMES:
         watched.start(name)
