@@ -244,6 +244,22 @@ class Settings(BaseSettings):
             self.partitions = EMBEDDED_PARTITIONS
         return self
 
+    @model_validator(mode="after")
+    def _who_signs_in_says_who_it_is(self) -> Self:
+        missing = [
+            variable
+            for variable, value in (
+                ("DM_KAFKA_USERNAME", self.kafka_username),
+                ("DM_KAFKA_PASSWORD", self.kafka_password.get_secret_value()),
+            )
+            if not value
+        ]
+        if "SASL" in self.kafka_security and missing:
+            raise ValueError(
+                f"DM_KAFKA_SECURITY is {self.kafka_security}: set {' and '.join(missing)} too"
+            )
+        return self
+
     def on_embedded_broker(self) -> "Settings":
         """These, for the embedded broker."""
         said = self.embedded or "partitions" in self.model_fields_set

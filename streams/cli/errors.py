@@ -5,6 +5,7 @@ to explain an error that did not happen.
 """
 
 import traceback
+from typing import Any
 
 TROUBLE, USAGE, FAULT = 1, 2, 70
 """Exit codes. 70 is EX_SOFTWARE of sysexits."""
@@ -58,11 +59,15 @@ def _with_addresses(sentence: str) -> str:
 def _settings(error: Exception) -> str:
     """Names the variables and what they should be; pydantic's own text would show the values."""
     wrong = error.errors(include_input=False, include_url=False)  # type: ignore[attr-defined]
-    faults = [
-        f"DM_{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
-        for fault in wrong
-    ]
-    return "wrong settings: " + "; ".join(faults)
+    return "wrong settings: " + "; ".join(_fault(fault) for fault in wrong)
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    """What is wrong with several together names them itself."""
+    sentence = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return sentence
+    return f"DM_{str(fault['loc'][0]).upper()}: {sentence}"
 
 
 def _place(error: Exception) -> str:

@@ -51,6 +51,15 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
     assert code == USAGE
 
 
+def test_settings_that_do_not_go_together_are_named_without_the_words_of_a_library() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(_env_file=None, kafka_security="SASL_SSL", kafka_username="dmstream")
+    assert explain(caught.value) == (
+        "wrong settings: DM_KAFKA_SECURITY is SASL_SSL: set DM_KAFKA_PASSWORD too",
+        USAGE,
+    )
+
+
 def test_a_fault_names_its_class_and_place_and_not_its_text() -> None:
     """Invariant 11: an error from anywhere may carry a message's text."""
     sentence, code = explain(raised_by(KeyError(SECRET)))
