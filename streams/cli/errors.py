@@ -5,7 +5,10 @@ to explain an error that did not happen.
 """
 
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 TROUBLE, USAGE, FAULT = 1, 2, 70
 """Exit codes. 70 is EX_SOFTWARE of sysexits."""
@@ -21,6 +24,9 @@ _ELSEWHERE = {
     ("httpx", "ConnectError"): "no server answers there",
     ("httpx", "ConnectTimeout"): "no server answers there",
 }
+_NOT_ENOUGH_SPACE = 243
+"""ClickHouse's code (its ErrorCodes.cpp): it sets room aside before it writes."""
+
 _HINT = "is everything started (`dmstream up`), and do the settings point there?"
 
 
@@ -30,6 +36,8 @@ def explain(error: Exception) -> tuple[str, int]:
     name = type(error).__name__
     if package in _OURS:
         return str(error), TROUBLE
+    if package == "clickhouse_connect" and getattr(error, "code", None) == _NOT_ENOUGH_SPACE:
+        return _full_disk(), TROUBLE
     known = _ELSEWHERE.get((package, name))
     if known is not None:
         return f"{_with_addresses(known)}; {_HINT}", TROUBLE
@@ -49,10 +57,35 @@ def _with_addresses(sentence: str) -> str:
     from streams.settings import Settings
 
     settings = Settings()
-    _, _, clickhouse = settings.clickhouse_url.rpartition("@")  # never a password in front of it
     return sentence.format(
-        DM_KAFKA=f"{settings.kafka} (DM_KAFKA)",
-        DM_CLICKHOUSE_URL=f"{clickhouse} (DM_CLICKHOUSE_URL)",
+        DM_KAFKA=f"{settings.kafka} (DM_KAFKA)", DM_CLICKHOUSE_URL=_clickhouse(settings)
+    )
+
+
+def _clickhouse(settings: "Settings") -> str:
+    _, _, address = settings.clickhouse_url.rpartition("@")  # never a password in front of it
+    return f"{address} (DM_CLICKHOUSE_URL)"
+
+
+def _full_disk() -> str:
+    """Of the embedded server, the folder and what is free there; another knows its disks itself."""
+    import shutil
+
+    from streams.local.preflight import clickhouse_folder
+    from streams.settings import Settings
+
+    settings = Settings()
+    folder = clickhouse_folder(settings)
+    if folder is None:
+        return (
+            f"the disk of ClickHouse at {_clickhouse(settings)} is full: make room there (its "
+            "table system.disks tells how much there is), and run it again"
+        )
+    free = shutil.disk_usage(folder).free / 1e6
+    return (
+        f"the disk of ClickHouse's data folder {folder.absolute()} is full ({free:,.1f} MB are "
+        "free): make room there, or move the data folder and set DM_DATA_DIR to it, and run it "
+        "again"
     )
 
 
