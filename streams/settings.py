@@ -6,6 +6,7 @@ Secrets live only here.
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -203,6 +204,19 @@ class Settings(BaseSettings):
     @classmethod
     def _read_limits(cls, value: object) -> object:
         return parsed(value) if isinstance(value, str) else value
+
+    @field_validator("clickhouse_url", "clickhouse_read_only_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        """The error does not repeat it: a password may stand in it."""
+        try:
+            parts = urlsplit(value)
+            is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # no number for a port, brackets that do not close
+            is_one = False
+        if not is_one:
+            raise ValueError("must be an address as http://127.0.0.1:8123 or https://host:8443")
+        return value
 
     @field_validator("month_zone")
     @classmethod
