@@ -27,7 +27,8 @@ class GettingReady:
         self._clock = clock
         self._since: float | None = clock()
         """When it was no longer ready; None while it is."""
-        self._told_at = clock()
+        self._told_at: float | None = None
+        """When it last told of it; None where nothing was told since then."""
         self._is_assigned = False
         self._before_group: str | None = None
         """What it waits for before it joins its group."""
@@ -57,23 +58,23 @@ class GettingReady:
             return
         self._sentence = self._of_now()
         now = self._clock()
-        if now - self._told_at >= PATIENCE_SECONDS:
+        if now - (self._told_at or self._since) >= PATIENCE_SECONDS:
             self._told_at = now
             _log.warning("not_ready", seconds=round(now - self._since), waits_for=self._sentence)
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         self._is_assigned = False
         if self._since is None:
-            self._since = self._told_at = self._clock()
+            self._since = self._clock()
         self._sentence = self._of_now()
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         self._is_assigned = True
 
     async def _recovered(self, *_: Any, **__: Any) -> None:
-        if self._since is not None and self._told_at != self._since:
+        if self._since is not None and self._told_at is not None:
             _log.info("ready_at_last", seconds=round(self._clock() - self._since))
-        self._since = None
+        self._since = self._told_at = None
 
     def _of_now(self) -> str:
         if self._before_group is not None:
