@@ -40,8 +40,13 @@ EMBEDDED_SOON_WAIT_MS = 30
 EMBEDDED_PATIENT_WAIT_MS = 100
 
 
+class KafkaSettingsError(Exception):
+    """No client can be made from the settings; the sentence names the variable."""
+
+
 def connection(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments that every aiokafka client takes: addresses and security."""
+    """Keyword arguments that every aiokafka client takes: addresses and security.
+    Raises KafkaSettingsError."""
     options: dict[str, Any] = {"bootstrap_servers": settings.kafka.split(",")}
     if settings.kafka_security != "PLAINTEXT":
         options["security_protocol"] = settings.kafka_security
@@ -55,9 +60,17 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
-    """Verifies the broker against `DM_KAFKA_CA_FILE`, else the system's authorities."""
+    """Verifies the broker against `DM_KAFKA_CA_FILE`, else the system's authorities.
+    Raises KafkaSettingsError."""
     cafile = str(settings.kafka_ca_file) if settings.kafka_ca_file else None
-    context: ssl.SSLContext = create_ssl_context(cafile=cafile)
+    try:
+        context: ssl.SSLContext = create_ssl_context(cafile=cafile)
+    except OSError as error:  # ssl's own is one too
+        told = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise KafkaSettingsError(
+            f"DM_KAFKA_CA_FILE, {cafile}, can't be used ({told}): set it to the file with the "
+            "certificate of the authority that signed the brokers' own"
+        ) from error
     return context
 
 

@@ -6,6 +6,7 @@ Secrets live only here.
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -204,6 +205,19 @@ class Settings(BaseSettings):
     def _read_limits(cls, value: object) -> object:
         return parsed(value) if isinstance(value, str) else value
 
+    @field_validator("clickhouse_url", "clickhouse_read_only_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        """The error does not repeat it: a password may stand in it."""
+        try:
+            parts = urlsplit(value)
+            is_one = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # no number for a port, brackets that do not close
+            is_one = False
+        if not is_one:
+            raise ValueError("must be an address as http://127.0.0.1:8123 or https://host:8443")
+        return value
+
     @field_validator("month_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -242,6 +256,22 @@ class Settings(BaseSettings):
     def _few_partitions_where_embedded(self) -> Self:
         if self.embedded and "partitions" not in self.model_fields_set:
             self.partitions = EMBEDDED_PARTITIONS
+        return self
+
+    @model_validator(mode="after")
+    def _who_signs_in_says_who_it_is(self) -> Self:
+        missing = [
+            variable
+            for variable, value in (
+                ("DM_KAFKA_USERNAME", self.kafka_username),
+                ("DM_KAFKA_PASSWORD", self.kafka_password.get_secret_value()),
+            )
+            if not value
+        ]
+        if "SASL" in self.kafka_security and missing:
+            raise ValueError(
+                f"DM_KAFKA_SECURITY is {self.kafka_security}: set {' and '.join(missing)} too"
+            )
         return self
 
     def on_embedded_broker(self) -> "Settings":

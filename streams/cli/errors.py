@@ -5,6 +5,10 @@ to explain an error that did not happen.
 """
 
 import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 TROUBLE, USAGE, FAULT = 1, 2, 70
 """Exit codes. 70 is EX_SOFTWARE of sysexits."""
@@ -20,6 +24,9 @@ _ELSEWHERE = {
     ("httpx", "ConnectError"): "no server answers there",
     ("httpx", "ConnectTimeout"): "no server answers there",
 }
+_NOT_ENOUGH_SPACE = 243
+"""ClickHouse's code (its ErrorCodes.cpp): it sets room aside before it writes."""
+
 _HINT = "is everything started (`dmstream up`), and do the settings point there?"
 
 
@@ -29,6 +36,8 @@ def explain(error: Exception) -> tuple[str, int]:
     name = type(error).__name__
     if package in _OURS:
         return str(error), TROUBLE
+    if package == "clickhouse_connect" and getattr(error, "code", None) == _NOT_ENOUGH_SPACE:
+        return _full_disk(), TROUBLE
     known = _ELSEWHERE.get((package, name))
     if known is not None:
         return f"{_with_addresses(known)}; {_HINT}", TROUBLE
@@ -48,21 +57,50 @@ def _with_addresses(sentence: str) -> str:
     from streams.settings import Settings
 
     settings = Settings()
-    _, _, clickhouse = settings.clickhouse_url.rpartition("@")  # never a password in front of it
     return sentence.format(
-        DM_KAFKA=f"{settings.kafka} (DM_KAFKA)",
-        DM_CLICKHOUSE_URL=f"{clickhouse} (DM_CLICKHOUSE_URL)",
+        DM_KAFKA=f"{settings.kafka} (DM_KAFKA)", DM_CLICKHOUSE_URL=_clickhouse(settings)
+    )
+
+
+def _clickhouse(settings: "Settings") -> str:
+    _, _, address = settings.clickhouse_url.rpartition("@")  # never a password in front of it
+    return f"{address} (DM_CLICKHOUSE_URL)"
+
+
+def _full_disk() -> str:
+    """Of the embedded server, the folder and what is free there; another knows its disks itself."""
+    import shutil
+
+    from streams.local.preflight import clickhouse_folder
+    from streams.settings import Settings
+
+    settings = Settings()
+    folder = clickhouse_folder(settings)
+    if folder is None:
+        return (
+            f"the disk of ClickHouse at {_clickhouse(settings)} is full: make room there (its "
+            "table system.disks tells how much there is), and run it again"
+        )
+    free = shutil.disk_usage(folder).free / 1e6
+    return (
+        f"the disk of ClickHouse's data folder {folder.absolute()} is full ({free:,.1f} MB are "
+        "free): make room there, or move the data folder and set DM_DATA_DIR to it, and run it "
+        "again"
     )
 
 
 def _settings(error: Exception) -> str:
     """Names the variables and what they should be; pydantic's own text would show the values."""
     wrong = error.errors(include_input=False, include_url=False)  # type: ignore[attr-defined]
-    faults = [
-        f"DM_{'_'.join(str(part) for part in fault['loc'][:1]).upper()}: {fault['msg']}"
-        for fault in wrong
-    ]
-    return "wrong settings: " + "; ".join(faults)
+    return "wrong settings: " + "; ".join(_fault(fault) for fault in wrong)
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    """What is wrong with several together names them itself."""
+    sentence = str(fault["msg"]).removeprefix("Value error, ")
+    if not fault["loc"]:
+        return sentence
+    return f"DM_{str(fault['loc'][0]).upper()}: {sentence}"
 
 
 def _place(error: Exception) -> str:

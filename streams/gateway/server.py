@@ -46,8 +46,8 @@ def serve(
     """
     try:
         kafka.connection(settings)
-    except OSError as error:
-        raise GatewayStartError(f"DM_KAFKA_CA_FILE can't be read ({error.strerror})") from error
+    except kafka.KafkaSettingsError as error:
+        raise GatewayStartError(str(error)) from error
     listener = _listen(settings.host, settings.port)
     if not structlog.is_configured():
         logs.configure("gateway", form=settings.log_format, level=settings.log_level)

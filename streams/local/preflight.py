@@ -50,6 +50,13 @@ def kafka_folder(settings: Settings) -> Path:
     return settings.data_dir / "kafka"
 
 
+def clickhouse_folder(settings: Settings) -> Path | None:
+    """Of the ClickHouse that `up` starts; None where there is none, or another server is meant."""
+    folder = settings.data_dir / "clickhouse"
+    is_here = urlsplit(settings.clickhouse_url).hostname in _LOOPBACK
+    return folder if is_here and folder.is_dir() else None
+
+
 def check_nothing_is_kept(settings: Settings) -> None:
     """Raises PreflightError where Apache Kafka's log is in the data folder: events that come to the
     embedded broker instead would be missing in it for ever."""

@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from streams import kafka
 from streams.local import closing, feeding, lock, logs, preflight, report, services, starting
 from streams.local.credentials import with_secrets
 from streams.local.interrupts import INTERRUPTED, stop_on_signal
@@ -59,6 +60,7 @@ def up(settings: Settings, options: Options, screen: Screen) -> int:
     if options.demo and not options.in_sandbox:
         raise NotForRealError
     preflight.check_wheels()
+    kafka.connection(settings)
     with lock.hold(settings.data_dir):
         preflight.check_ports(_ports(settings, options))
         if options.embedded:

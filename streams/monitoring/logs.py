@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import structlog
 
+from streams.monitoring.log_file import lasting
+
 Format = Literal["auto", "json", "console"]
 
 _FRAMES = 12
@@ -27,6 +29,7 @@ _LEVELS = {
 
 def configure(process: str, *, form: Format = "auto", level: str = "info") -> None:
     """Once, at the start of a process. `process` is on every line."""
+    file = lasting(sys.stderr)
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
         _named(process),
@@ -39,10 +42,10 @@ def configure(process: str, *, form: Format = "auto", level: str = "info") -> No
     structlog.configure(
         processors=[*before, last],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(file)
     handler.addFilter(_without_texts)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

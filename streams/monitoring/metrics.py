@@ -33,6 +33,9 @@ TROUBLES = Counter(
     "Failed tries at a server that are waited out and tried again, by server.",
     ["server"],
 )
+LOG_LINES_LOST = Counter(
+    "dmstream_log_lines_lost_total", "Log lines that could not be written, to a full disk say."
+)
 
 # Of the gateway
 WEBHOOKS_ACCEPTED = Counter(

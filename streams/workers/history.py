@@ -48,8 +48,10 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
     settings = await agreed(settings)
     incarnation = await kafka.log_id(settings)
     app = make_app(settings, "history", frozenset(map(settings.topic, ARCHIVED)))
-    watch(app, settings, "history", stack)
-    client = await _archive_client(settings, stack)
+    getting_ready = watch(app, settings, "history", stack)
+    with getting_ready.waiting_for(f"ClickHouse at {_address(settings)} (DM_CLICKHOUSE_URL)"):
+        client = await _archive_client(settings, stack)
+        computing_client = await _archive_client(settings, stack, connections=2)
     events, failures = settings.topic(EVENTS), settings.topic(FAILURES)
     deliveries = settings.topic(HOOK_DELIVERIES)
     database = settings.clickhouse_database
@@ -90,25 +92,28 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         return Sink(writer, on_failure=lambda error: _crash(app, error))
 
     add_history_agent(app, settings, open_sink, mark_of)
-    await _compute_facts(settings, stack)
+    _compute_facts(settings, computing_client, stack)
     return app
 
 
 async def _archive_client(
     settings: Settings, stack: AsyncExitStack, *, connections: int = 8
 ) -> Client:
-    _, _, address = settings.clickhouse_url.rpartition("@")  # never a password in front of it
     client = await connected(
-        lambda: connect_with(settings, connections=connections), address=address
+        lambda: connect_with(settings, connections=connections), address=_address(settings)
     )
     stack.callback(client.close)
     return client
 
 
-async def _compute_facts(settings: Settings, stack: AsyncExitStack) -> None:
-    """On a connection of its own, so that no insert waits for it. Each worker does it: two that
-    meet do the same work twice, and whichever dies, another goes on."""
-    client = await _archive_client(settings, stack, connections=2)
+def _address(settings: Settings) -> str:
+    """For people: never the password that may stand in front of it."""
+    return settings.clickhouse_url.rpartition("@")[2]
+
+
+def _compute_facts(settings: Settings, client: Client, stack: AsyncExitStack) -> None:
+    """The client is its own, so that no insert waits for it. Each worker does it: two that meet do
+    the same work twice, and whichever dies, another goes on."""
     refresh = partial(facts.refresh_beside_readers, client, database=settings.clickhouse_database)
     computing = asyncio.create_task(keep_computed(refresh))
     stack.callback(computing.cancel)

@@ -27,8 +27,9 @@ WAITING_ROOMS = frozenset({OUTBOUND_DELAYED, BACKFILLS})
 _log = structlog.get_logger()
 
 
-def watch(app: faust.App, settings: Settings, name: str, stack: AsyncExitStack) -> None:
-    """Counts, and answers on the worker's port until the stack is closed. Port 0: counts alone."""
+def watch(app: faust.App, settings: Settings, name: str, stack: AsyncExitStack) -> GettingReady:
+    """Counts, and answers on the worker's port until the stack is closed. Port 0: counts alone.
+    Returns who is to be told what the worker waits for before it joins its group."""
     identity.tell(name, settings.restarts)
     watcher = Watcher(app, settings)
     looking = asyncio.create_task(watcher.look_often())
@@ -40,6 +41,7 @@ def watch(app: faust.App, settings: Settings, name: str, stack: AsyncExitStack) 
         stack.callback(server.stop)
         port = server.port
     stack.enter_context(running.noted(settings.data_dir, name, port))
+    return watcher.getting_ready
 
 
 class Watcher:
@@ -49,7 +51,7 @@ class Watcher:
         self._app = app
         self._waiting_rooms = frozenset(settings.topic(name) for name in WAITING_ROOMS)
         self._progress = Progress(settings.live_seconds)
-        self._getting_ready = GettingReady(app)
+        self.getting_ready = GettingReady(app)
         self._assigned = 0
         self._exported: set[TP] = set()
         troubles.on_trouble(self._progress.excuse)
@@ -81,7 +83,7 @@ class Watcher:
         return Verdict(True, "records are worked on as they come")
 
     def ready(self) -> Verdict:
-        waits_for = self._getting_ready.waits_for
+        waits_for = self.getting_ready.waits_for
         if waits_for is not None:
             return Verdict(False, f"waits for {waits_for}")
         return Verdict(True, f"recovered; {self._assigned} partitions")
@@ -90,8 +92,8 @@ class Watcher:
         metrics.REBALANCES.inc()
 
     def _look(self) -> None:
-        self._getting_ready.look()
-        is_ready = self._getting_ready.waits_for is None
+        self.getting_ready.look()
+        is_ready = self.getting_ready.waits_for is None
         positions = dict(self._positions()) if is_ready else {}
         stalled = self._progress.look(
             {tp: at for tp, at in positions.items() if tp.topic not in self._waiting_rooms}

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -85,6 +86,44 @@ def feed(running: Running, webhooks: int) -> int:
     tally = asyncio.run(send(simulation.deliveries(), len(simulation), sending))
     assert not tally.unexpected
     return tally.as_meant[200]
+
+
+@pytest.mark.parametrize("command", [["gateway"], ["worker", "history"]])
+def test_whoever_can_not_write_its_log_works_on_and_counts_the_lines(
+    watched: Running, command: list[str]
+) -> None:
+    """Each has something to tell: a gateway that it listens, a worker that its archive is away."""
+    name = command[-1]
+    watched.more["DM_CLICKHOUSE_URL"] = f"http://127.0.0.1:{processes.free_port()}"
+    child = processes.start(
+        [sys.executable, "-m", "streams.cli", *command],
+        log_file=Path("/dev/full"),
+        environment={**watched.environment(), "DM_MONITOR_PORT": str(watched.monitors[name])},
+    )
+
+    def lost() -> float:
+        try:
+            return total(metrics(watched, name), "dmstream_log_lines_lost_total")
+        except OSError:
+            return 0.0
+
+    try:
+        watched.wait(lambda: lost() > 0 or child.poll() is not None, 40, "a line that is lost")
+        assert child.poll() is None
+    finally:
+        assert processes.stop(child, grace_seconds=15) == 0
+
+
+def test_a_history_worker_that_waits_for_clickhouse_says_so_when_asked(watched: Running) -> None:
+    """Its group is not what it waits for: it joins none before there is an archive."""
+    nowhere = f"127.0.0.1:{processes.free_port()}"
+    watched.more["DM_CLICKHOUSE_URL"] = f"http://somebody:hidden@{nowhere}"
+    watched.launch("history")
+    watched.wait(lambda: "archive_awaited" in watched.log_of("history"), 40, "a try at ClickHouse")
+    status, told = health(watched, "history", "ready")
+    assert status == 503
+    assert f"waits for ClickHouse at {nowhere} (DM_CLICKHOUSE_URL)" in json.dumps(told)
+    assert "hidden" not in json.dumps(told)
 
 
 def test_what_went_through_is_counted_once_and_nothing_is_behind(watched: Running) -> None:

@@ -1,12 +1,14 @@
-"""Clients that go on where aiokafka's own would stand still."""
+"""Clients that go on where aiokafka's own would stand still, and settings that give none."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiokafka.client import AIOKafkaClient
 
 from streams import kafka
+from streams.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -36,3 +38,20 @@ async def test_an_error_that_aiokafka_did_not_expect_leaves_nobody_waiting_for_e
         assert await asyncio.wait_for(client.force_metadata_update(), 5) is True
     finally:
         asking.cancel()
+
+
+async def test_a_file_of_authorities_that_can_not_be_used_is_named_with_its_variable(
+    tmp_path: Path,
+) -> None:
+    """Whichever client is made: gateway, worker and command make theirs of the same connection."""
+    empty = tmp_path / "ca.pem"
+    empty.write_text("no certificate")
+    for file, told in (
+        (tmp_path / "missing.pem", "No such file or directory"),
+        (empty, "it holds no certificate"),
+        (tmp_path, "Is a directory"),
+    ):
+        settings = Settings(_env_file=None, kafka_security="SSL", kafka_ca_file=file)
+        with pytest.raises(kafka.KafkaSettingsError) as caught:
+            kafka.reader(settings)
+        assert f"DM_KAFKA_CA_FILE, {file}, can't be used ({told})" in str(caught.value)

@@ -1,7 +1,9 @@
 """Settings whose default depends on another."""
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
+from streams.cli.errors import USAGE, explain
 from streams.settings import EMBEDDED_PARTITIONS, Settings
 
 
@@ -23,3 +25,41 @@ def test_a_command_beside_up_counts_partitions_as_up_does(
     assert found.embedded
     assert found.partitions == Settings(_env_file=None, embedded=True).partitions
     assert found.on_embedded_broker() == found
+
+
+@pytest.mark.parametrize("security", ["SASL_SSL", "SASL_PLAINTEXT"])
+def test_who_signs_in_to_kafka_must_say_as_whom(security: str) -> None:
+    """Without, a broker would refuse a client that says nothing of the reason."""
+    with pytest.raises(ValidationError, match="set DM_KAFKA_USERNAME and DM_KAFKA_PASSWORD too"):
+        Settings(_env_file=None, kafka_security=security)
+    with pytest.raises(ValidationError, match="set DM_KAFKA_PASSWORD too"):
+        Settings(_env_file=None, kafka_security=security, kafka_username="dmstream")
+    word = SecretStr("a-word")
+    Settings(
+        _env_file=None, kafka_security=security, kafka_username="dmstream", kafka_password=word
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "", "clickhouse:8123", "tcp://ch:9000", "http://", "http://ch:hidden"]
+)
+def test_an_address_of_clickhouse_that_is_none_is_refused_and_not_repeated(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a worker would wait for ever for a server that can't be."""
+    for variable in ("DM_CLICKHOUSE_URL", "DM_CLICKHOUSE_READ_ONLY_URL"):
+        with monkeypatch.context() as environment:
+            environment.setenv(variable, address)
+            with pytest.raises(ValidationError) as caught:
+                Settings(_env_file=None)
+        sentence, code = explain(caught.value)
+        assert sentence == (
+            f"wrong settings: {variable}: must be an address as http://127.0.0.1:8123 "
+            "or https://host:8443"
+        )
+        assert code == USAGE
+
+
+@pytest.mark.parametrize("address", ["http://[::1]:8123", "https://user:word@ch.example/path"])
+def test_an_address_of_clickhouse_may_have_what_addresses_have(address: str) -> None:
+    assert Settings(_env_file=None, clickhouse_url=address).clickhouse_url == address

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaConnectionError
+from clickhouse_connect.driver.exceptions import DatabaseError
 from pydantic import ValidationError
 
 from schemas.events import parse_event
@@ -49,6 +50,34 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
     assert "DM_PARTITIONS" in sentence
     assert SECRET not in sentence
     assert code == USAGE
+
+
+def test_settings_that_do_not_go_together_are_named_without_the_words_of_a_library() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(_env_file=None, kafka_security="SASL_SSL", kafka_username="dmstream")
+    assert explain(caught.value) == (
+        "wrong settings: DM_KAFKA_SECURITY is SASL_SSL: set DM_KAFKA_PASSWORD too",
+        USAGE,
+    )
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_full_disk_of_clickhouse_is_trouble_and_says_where_there_must_be_room(
+    is_ours: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "clickhouse").mkdir()
+    monkeypatch.setenv("DM_DATA_DIR", str(tmp_path))
+    host = "127.0.0.1" if is_ours else f"somebody:{SECRET}@archive.example"
+    monkeypatch.setenv("DM_CLICKHOUSE_URL", f"http://{host}:18123")
+    sentence, code = explain(DatabaseError(f"Cannot reserve 1 MiB {SECRET}", code=243))
+    assert code == TROUBLE
+    assert SECRET not in sentence
+    if is_ours:
+        assert f"{tmp_path / 'clickhouse'} is full (" in sentence
+        assert " MB are free): make room there" in sentence
+    else:
+        assert "ClickHouse at archive.example:18123 (DM_CLICKHOUSE_URL) is full" in sentence
+        assert "system.disks" in sentence
 
 
 def test_a_fault_names_its_class_and_place_and_not_its_text() -> None:

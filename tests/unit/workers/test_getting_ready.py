@@ -15,9 +15,12 @@ PLACE = TP("changelog", 3)
 
 
 class Clock:
+    """As a real one: no two calls give the same."""
+
     now = 100.0
 
     def __call__(self) -> float:
+        self.now += 0.001
         return self.now
 
 
@@ -47,6 +50,19 @@ def test_it_tells_again_and_again_what_it_waits_for(app: faust.App, clock: Clock
     assert getting_ready.waits_for == sentence
 
 
+def test_a_server_that_it_needs_before_its_group_is_told_in_place_of_the_group(
+    app: faust.App, clock: Clock
+) -> None:
+    getting_ready = GettingReady(app, clock)
+    with getting_ready.waiting_for("ClickHouse at ch:8123 (DM_CLICKHOUSE_URL)"):
+        assert getting_ready.waits_for == "ClickHouse at ch:8123 (DM_CLICKHOUSE_URL)"
+        clock.now += 11
+        with capture_logs() as logs:
+            getting_ready.look()
+        assert [line["waits_for"] for line in logs] == [getting_ready.waits_for]
+    assert getting_ready.waits_for == "group getting-ready-in-a-test to share out its partitions"
+
+
 async def test_each_step_has_its_sentence(app: faust.App, clock: Clock) -> None:
     getting_ready = GettingReady(app, clock)
     recovery = app.tables.recovery  # type: ignore[attr-defined]
@@ -66,10 +82,10 @@ async def test_what_was_told_has_an_end_in_the_log_and_what_was_not_has_none(
     app: faust.App, clock: Clock
 ) -> None:
     getting_ready = GettingReady(app, clock)
-    for seconds, told in ((3, []), (30, ["not_ready", "ready_at_last"])):
-        await app.on_partitions_revoked.send(set())
+    for seconds, told in ((3, []), (30, ["not_ready", "ready_at_last"]), (3, [])):
         with capture_logs() as logs:
             clock.now += seconds
             getting_ready.look()
             await app.on_rebalance_complete.send()
         assert [line["event"] for line in logs] == told
+        await app.on_partitions_revoked.send(set())
