@@ -6,14 +6,14 @@ an event that comes meanwhile makes a part of its own, and is not lost. A part t
 in between stays, and is done again the next time. So nothing here has to happen: the views compute
 what is not computed, and give the same numbers.
 
-Each computing of a conversation is a version. Its rows are hidden until all are there; then one
-insert shows it and ends the earlier ones. Of two that compute the same at once the later number
-wins, whatever the order of their steps; whoever dies in between leaves rows that nobody sees.
+Each computing of a conversation is a version. It is told as hidden before its first row, and shown
+once all are there: one insert shows it and ends the earlier ones. Of two that compute the same at
+once the later number wins, whatever the order of their steps; whoever dies in between leaves rows
+that nobody sees.
 """
 
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +21,17 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from sinks.errors import classified
+from sinks.under_way import let_go
 
 CONVERSATIONS_AT_ONCE = 20_000
 """So that one statement stays below about a gigabyte: a long conversation has some 50 kB of events
 while it is computed."""
 
 SETTLE_SECONDS = 0.5
-"""Between rows and their showing, and between that and the end of `touched`. A question looks at
-several tables, each as of one moment, and these moments are some milliseconds apart: what it sees
-of one table may not be older than what another one builds on."""
+"""The least time between the telling of hidden versions, their rows, their showing, and the end of
+`touched`, where others ask: for those who ask another replica. Of this server's own questions those
+that are under way are let go (sinks/under_way.py): what a question sees of one table may not be
+older than what another one builds on."""
 
 TIDY_ABOVE = 20_000
 """So many states are kept as a list that each question reads: some 5 ms."""
@@ -61,22 +63,22 @@ def refresh(
     *,
     database: str = "dm",
     most_parts: int = 300,
-    settle: Callable[[], None] = lambda: None,
+    pause: float = 0.0,
 ) -> Refreshed:
     """Computes what is touched. Blocks; call it again where it did something, every few seconds.
 
-    `settle` waits SETTLE_SECONDS where others ask at the same time (see there). Raises ArchiveError
-    (sinks.errors). Two at once do the same work twice and no harm.
+    `pause`: seconds, SETTLE_SECONDS where other replicas are asked, too (see there). Raises
+    ArchiveError (sinks.errors). Two at once do the same work twice and no harm.
     """
     try:
-        return _refresh(client, database, most_parts, settle)
+        return _refresh(client, database, most_parts, pause)
     except (ClickHouseError, OSError) as error:
         raise classified(error, table=f"{database}.fact_heads") from error
 
 
 def refresh_beside_readers(client: Client, *, database: str = "dm") -> Refreshed:
     """`refresh` where others ask at the same time; and what many rounds leave is tidied away."""
-    done = refresh(client, database=database, settle=lambda: time.sleep(SETTLE_SECONDS))
+    done = refresh(client, database=database, pause=SETTLE_SECONDS)
     if done.conversations:
         tidy(client, database=database)
     return done
@@ -106,9 +108,7 @@ def tidy(
         raise classified(error, table=f"{database}.fact_states") from error
 
 
-def _refresh(
-    client: Client, database: str, most_parts: int, settle: Callable[[], None]
-) -> Refreshed:
+def _refresh(client: Client, database: str, most_parts: int, pause: float) -> Refreshed:
     parts = [
         str(name)
         for (name,) in client.query(
@@ -135,14 +135,22 @@ def _refresh(
         last = (str(rows[-1][0]), str(rows[-1][1]))
         stretch = _place(after) | {"parts": parts, "last_profile": last[0], "last": last[1]}
         batches.append(stretch | {"batch": uuid.uuid4().hex})
-        _compute(client, database, batches[-1])
+        _begin(client, database, batches[-1])
         conversations += len(rows)
         after = last
-    settle()
+    _settle(client, pause)
+    for batch in batches:
+        _compute(client, database, batch)
+    _settle(client, pause)
     for batch in batches:
         _show(client, database, batch)
-    settle()
+    _settle(client, pause)
     return Refreshed(conversations, sum(_drop(client, database, part) for part in parts))
+
+
+def _settle(client: Client, pause: float) -> None:
+    time.sleep(pause)
+    let_go(client)
 
 
 Values = dict[str, Any]
@@ -172,8 +180,8 @@ def _place(after: tuple[str, str] | None) -> Values:
     return {"is_first": after is None, "after_profile": profile, "after": conversation}
 
 
-def _compute(client: Client, database: str, values: Values) -> None:
-    """New versions of a stretch of conversations, hidden."""
+def _begin(client: Client, database: str, values: Values) -> None:
+    """New versions of a stretch of conversations, hidden and without rows."""
     client.command(
         f"INSERT INTO {database}.fact_versions (profile_id, conversation_id, version, batch)"
         " SELECT profile_id, conversation_id, generateSnowflakeID(), {batch:String}"
@@ -181,23 +189,31 @@ def _compute(client: Client, database: str, values: Values) -> None:
         parameters=values,
         settings=_PLAIN,
     )
-    mine = f"{_KNOWN.format(database=database)} WHERE batch = {{batch:String}}"
     client.command(
-        f"INSERT INTO {database}.fact_states (version, state) SELECT version, {_BEGUN} FROM {mine}",
+        f"INSERT INTO {database}.fact_states (version, state)"
+        f" SELECT version, {_BEGUN} FROM {_mine(database)}",
         parameters=values,
         settings=_PLAIN,
     )
+
+
+def _compute(client: Client, database: str, values: Values) -> None:
+    """The rows of what has begun."""
     names = _columns(client, database)
     client.command(
         f"INSERT INTO {database}.fact_arrivals ({', '.join(names)}, version)"
         f" SELECT {', '.join(f'c.{name}' for name in names)}, v.version"
         f" FROM (SELECT {', '.join(names)} FROM {database}.computed_facts"
         f" WHERE (profile_id, conversation_id) IN ({_STRETCH.format(database=database)})) AS c"
-        f" INNER JOIN (SELECT * FROM {mine}) AS v"
+        f" INNER JOIN (SELECT * FROM {_mine(database)}) AS v"
         " ON c.profile_id = v.profile_id AND c.conversation_id = v.conversation_id",
         parameters=values,
         settings=_PLAIN,
     )
+
+
+def _mine(database: str) -> str:
+    return f"{_KNOWN.format(database=database)} WHERE batch = {{batch:String}}"
 
 
 def _show(client: Client, database: str, values: Values) -> None:

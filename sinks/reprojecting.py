@@ -6,7 +6,6 @@ can always be made again. Each conversation is told as touched, as an event woul
 stay exact: what is touched they compute by themselves.
 """
 
-import time
 from collections.abc import Callable
 
 from clickhouse_connect.driver.client import Client
@@ -25,7 +24,7 @@ def reproject(
     database: str = "dm",
     progress: Callable[[int], None] = lambda _: None,
     at_once: int = CONVERSATIONS_AT_ONCE,
-    settle: Callable[[], None] = lambda: time.sleep(facts.SETTLE_SECONDS),
+    pause: float = facts.SETTLE_SECONDS,
 ) -> int:
     """Returns how many conversations were told of. Blocks. It may be cut at any moment: what is
     touched by then is computed by the next round of a worker. Raises ArchiveError (sinks.errors).
@@ -35,7 +34,7 @@ def reproject(
     while (piece := _touch(client, database, after, at_once)) is not None:
         after, count = piece
         # Once: while events come there is always more. A part that is left is the next round's.
-        facts.refresh(client, database=database, settle=settle)
+        facts.refresh(client, database=database, pause=pause)
         computed += count
         progress(computed)
     return computed

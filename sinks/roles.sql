@@ -30,6 +30,8 @@ GRANT SELECT, INSERT, ALTER UPDATE ON dm.* TO dm_sink;
 -- It keeps the facts of conversations computed: drops what is done, and deletes what is outdated.
 GRANT ALTER DELETE ON dm.* TO dm_sink;
 GRANT SELECT ON system.parts TO dm_sink;
+-- Questions under way, which it lets go before it shows new facts (sinks/under_way.py).
+GRANT SELECT ON system.processes TO dm_sink;
 -- Three numbers for its gauges (sinks/standing.py).
 GRANT SELECT ON dm_analytics.* TO dm_sink;
 

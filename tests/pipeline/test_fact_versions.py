@@ -10,7 +10,8 @@ from clickhouse_connect.driver.client import Client
 from sinks import facts, migrate
 from tests.conftest import ClickHouse
 from tests.pipeline.metric_histories import NOW, History
-from tests.pipeline.metric_model import MODELS, Profile
+from tests.pipeline.metric_model import MODELS
+from tests.pipeline.metric_model.profile import Profile
 from tests.pipeline.test_metrics_are_exact import as_set, put, rows_of
 
 pytestmark = pytest.mark.pipeline
@@ -50,7 +51,7 @@ def versions_with_rows(client: Client, database: str) -> int:
 
 
 def step_by_step(client: Client, database: str) -> tuple[Callable[[], None], ...]:
-    """A computing of what is touched now, as its three steps."""
+    """A computing of what is touched now, as its four steps."""
     parts = [
         name
         for (name,) in client.query(
@@ -64,6 +65,7 @@ def step_by_step(client: Client, database: str) -> tuple[Callable[[], None], ...
         "last_profile": "\U0010ffff", "last": "", "batch": uuid.uuid4().hex,
     }  # fmt: skip
     return (
+        lambda: facts._begin(client, database, values),
         lambda: facts._compute(client, database, values),
         lambda: facts._show(client, database, values),
         lambda: [facts._drop(client, database, part) for part in parts] and None,
@@ -73,7 +75,9 @@ def step_by_step(client: Client, database: str) -> tuple[Callable[[], None], ...
 def test_a_computing_that_ended_in_between_changes_no_number(client: Client, database: str) -> None:
     archive = Archive(client, database, 1)
     archive.take()
-    compute, show, _ = step_by_step(client, database)
+    begin, compute, show, _ = step_by_step(client, database)
+    begin()
+    archive.is_exact()
     compute()
     archive.is_exact()
     show()
@@ -91,11 +95,14 @@ def test_of_two_that_compute_the_same_at_once_one_counts(
     archive = Archive(client, database, 2)
     archive.take()
     both = [step_by_step(client, database) for _ in range(2)]
-    for compute, _, _ in both:
+    for begin, *_ in both:
+        begin()
+    # What began first reads the events last.
+    for _, compute, *_ in reversed(both):
         compute()
     # The one that is first ready drops what was touched while the other has shown nothing yet.
     order = [both[first_shown], both[1 - first_shown]]
-    for _, show, drop in order:
+    for *_, show, drop in order:
         show()
         drop()
         assert facts.waiting(client, database=database) == 0
@@ -107,7 +114,8 @@ def test_one_that_is_overtaken_by_a_whole_round_counts_no_more(
 ) -> None:
     archive = Archive(client, database, 3)
     archive.take(slice(0, None, 2))
-    compute, show, drop = step_by_step(client, database)
+    begin, compute, show, drop = step_by_step(client, database)
+    begin()
     compute()
     archive.take(slice(1, None, 2))
     facts.refresh(client, database=database)

@@ -13,7 +13,8 @@ from sinks import facts, migrate
 from sinks.archive import Archive, LogRecord
 from tests.conftest import ClickHouse
 from tests.pipeline.metric_histories import NOW, History
-from tests.pipeline.metric_model import MODELS, Profile
+from tests.pipeline.metric_model import MODELS
+from tests.pipeline.metric_model.profile import Profile
 from tests.pipeline.test_metrics_are_exact import as_set, put, rows_of
 
 pytestmark = pytest.mark.pipeline

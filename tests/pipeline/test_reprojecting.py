@@ -77,7 +77,7 @@ def test_spoilt_facts_are_made_anew_and_equal_what_events_say(
     for table in facts.FLAT_TABLES:
         client.command(f"TRUNCATE TABLE {database}.{table}")
     assert seen(client, database) != before
-    count = reprojecting.reproject(client, database=database, at_once=7, settle=lambda: None)
+    count = reprojecting.reproject(client, database=database, at_once=7, pause=0.0)
     told = client.command(f"SELECT uniqExact(profile_id, conversation_id) FROM {database}.events")
     assert count == told > 20
     assert seen(client, database) == before
