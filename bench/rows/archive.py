@@ -43,6 +43,8 @@ _MEASURED = "rows a second, by the clock"
 _PATIENCE_SECONDS = 120
 BATCH = 25_000
 """Rows of one bare insert: within the 10,000 to 100,000 that ClickHouse recommends."""
+LOOK_SECONDS = 0.2
+"""Between two looks for the number of rows: each costs ClickHouse some milliseconds."""
 _numbers = count()
 
 Fingerprints = dict[str, tuple[int, ...]]
@@ -70,7 +72,7 @@ class Place:
         while self.rows() < rows:
             if time.monotonic() > deadline:
                 raise SystemExit(f"{self.rows():,} of {rows:,} rows came: see the worker's log")
-            time.sleep(0.05)
+            time.sleep(LOOK_SECONDS)
 
     def fingerprints(self) -> Fingerprints:
         """Of both tables' contents, without what names the run."""

@@ -22,8 +22,9 @@ MarkOf = Callable[[str, int], Awaitable[int | None]]
 
 def add_history_agent(
     app: faust.App, settings: Settings, open_sink: OpenSink, mark_of: MarkOf
-) -> None:
-    """Each topic gathers and inserts on its own; offsets are acknowledged after that."""
+) -> Callable[[], bool]:
+    """Each topic gathers and inserts on its own; offsets are acknowledged after that. Returns what
+    tells whether one of them is behind."""
     names = tuple(settings.topic(name) for name in ARCHIVED)
     topic = app.topic(*names, schema=BatchSchema())
     sinks: dict[str, Sink] = {}
@@ -49,6 +50,8 @@ def add_history_agent(
             sink = await sink_of(event.message.topic, event.message.partition)
             records = [_log_record(record) for record in event.value]
             await sink.put(records, _acknowledge(stream, event))
+
+    return lambda: any(sink.is_behind() for sink in sinks.values())
 
 
 def _log_record(record: Any) -> LogRecord:

@@ -6,6 +6,7 @@ The next batch is packed meanwhile, once there are records enough for a full one
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +30,8 @@ BUFFERED_RECORDS = 2 * MAX_ROWS
 BUFFERED_BYTES = 2 * MAX_BYTES
 """Beside the batch that is inserted and the one that is packed: more only delays back-pressure."""
 CLOSE_GRACE_SECONDS = 5.0
+BEHIND_SECONDS = 2.0
+"""So long after a batch that was half full a sink counts as behind."""
 
 
 class Writer(Protocol):
@@ -65,6 +68,7 @@ class Sink:
         self._bytes = 0
         self._filled, self._full, self._drained = (asyncio.Event() for _ in range(3))
         self._closed = False
+        self._much_at = -math.inf
         self._inserting: asyncio.Task[None] = asyncio.create_task(_nothing())
         self._working = asyncio.create_task(self._work())
         self._working.add_done_callback(self._report)
@@ -76,6 +80,10 @@ class Sink:
     def follows(self, partition: int) -> bool:
         return partition in self._marks
 
+    def is_behind(self) -> bool:
+        """Whether more comes than leaves at the usual pace: a backlog, mostly."""
+        return time.monotonic() - self._much_at < BEHIND_SECONDS
+
     async def put(self, records: Sequence[LogRecord], acknowledge: Acknowledge) -> None:
         """Buffers records of one partition that is followed; waits while the buffer is full.
         Raises what ended the inserting."""
@@ -85,8 +93,11 @@ class Sink:
         if self._failure:
             raise self._failure
         partition = records[0].partition
-        fresh = [record for record in records if record.offset > self._marks[partition]]
-        self._marks[partition] = max(self._marks[partition], records[-1].offset)
+        mark = self._marks[partition]
+        fresh = records
+        if records[0].offset <= mark:
+            fresh = [record for record in records if record.offset > mark]
+        self._marks[partition] = max(mark, records[-1].offset)
         self._deliveries.append(_Delivery(fresh, sum(map(size_of, fresh)), acknowledge))
         self._count(self._deliveries[-1], 1)
         self._filled.set()
@@ -115,9 +126,13 @@ class Sink:
         due = 0.0
         while True:
             await self._gather(due)
+            if self._holds(MAX_ROWS // 2, MAX_BYTES // 2):
+                self._much_at = time.monotonic()
             deliveries = self._take()
             records = [record for one in deliveries for record in one.records]
-            batches = [await self._writer.pack(rows) for rows in cut(records)]
+            # More than one delivery fits into one insert.
+            parts = cut(records) if len(deliveries) == 1 else [records]
+            batches = [await self._writer.pack(rows) for rows in parts]
             await asyncio.wait({self._inserting})
             self._inserting.result()
             due = time.monotonic() + self._pace

@@ -91,8 +91,8 @@ async def history_app(settings: Settings, stack: AsyncExitStack) -> faust.App:
         writer = PatientWriter(archives[topic], topic)
         return Sink(writer, on_failure=lambda error: _crash(app, error))
 
-    add_history_agent(app, settings, open_sink, mark_of)
-    _compute_facts(settings, computing_client, stack)
+    is_behind = add_history_agent(app, settings, open_sink, mark_of)
+    _compute_facts(settings, computing_client, is_behind, stack)
     return app
 
 
@@ -111,11 +111,13 @@ def _address(settings: Settings) -> str:
     return settings.clickhouse_url.rpartition("@")[2]
 
 
-def _compute_facts(settings: Settings, client: Client, stack: AsyncExitStack) -> None:
+def _compute_facts(
+    settings: Settings, client: Client, is_behind: Callable[[], bool], stack: AsyncExitStack
+) -> None:
     """The client is its own, so that no insert waits for it. Each worker does it: two that meet do
     the same work twice, and whichever dies, another goes on."""
     refresh = partial(facts.refresh_beside_readers, client, database=settings.clickhouse_database)
-    computing = asyncio.create_task(keep_computed(refresh))
+    computing = asyncio.create_task(keep_computed(refresh, is_behind=is_behind))
     stack.callback(computing.cancel)
     ask = partial(standing, client, database=settings.clickhouse_database)
     telling = asyncio.create_task(keep_told(ask))

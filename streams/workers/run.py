@@ -24,7 +24,7 @@ _log = structlog.get_logger()
 
 _STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 
-_GARBAGE_AT = 50_000
+_GARBAGE_AT = 200_000
 """Containers made and not freed before Python looks for rings among them. A batch in hand is
 thousands of objects and no ring: at the default of 700 it is searched again and again."""
 

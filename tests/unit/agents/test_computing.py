@@ -51,3 +51,27 @@ def test_a_round_that_took_long_is_followed_by_a_longer_rest() -> None:
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(keep_computed(refresh, sleep=sleep, every=2.0, clock=lambda: now))
     assert waits == [2.0, 15.0, 2.0]
+
+
+def test_behind_a_backlog_facts_are_computed_twice_a_minute() -> None:
+    now, rounds = 0.0, list[float]()
+    behind = iter([True] * 30 + [False] * 3)
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if len(rounds) == 4:
+            raise asyncio.CancelledError
+
+    def refresh() -> Refreshed:
+        rounds.append(now)
+        return Refreshed(1, 1)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(
+            keep_computed(
+                refresh, is_behind=lambda: next(behind), sleep=sleep, every=2.0, clock=lambda: now
+            )
+        )
+    # Each 30 seconds; and soon, once it has caught up.
+    assert rounds == [30.0, 60.0, 62.0, 64.0]

@@ -176,6 +176,26 @@ def test_a_batch_is_of_whole_deliveries_as_far_as_they_fit_into_one_insert(
     assert recorder.acknowledged == ["a after 2", "b after 5", "c after 5"]
 
 
+def test_a_sink_with_half_a_batch_or_more_at_a_time_is_behind_for_some_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sink_module, "MAX_ROWS", 10)
+    monkeypatch.setattr(sink_module, "BEHIND_SECONDS", 0.05)
+
+    async def run() -> None:
+        recorder = Recorder()
+        sink = recorder.sink()
+        await sink.put(records(0, 1, 2, 3), recorder.acknowledge("little"))
+        await until(lambda: len(recorder.acknowledged) == 1)
+        assert not sink.is_behind()
+        await sink.put(records(4, 5, 6, 7, 8), recorder.acknowledge("much"))
+        await until(sink.is_behind)
+        await until(lambda: not sink.is_behind())
+        await sink.close()
+
+    asyncio.run(run())
+
+
 def test_who_puts_waits_while_the_buffer_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sink_module, "MAX_ROWS", 2)
     monkeypatch.setattr(sink_module, "BUFFERED_RECORDS", 4)
