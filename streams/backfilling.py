@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 from schemas.commands import BackfillHistory
 from schemas.events import HistoryBackfilled, parse_event
 from schemas.topics import EVENTS, FAILURES
-from streams import kafka
+from streams.agreed import agreed
 from streams.commanding import reader_from_here, write
 from streams.conversation.accounts import is_linked, links_of
 from streams.conversation.history import request_id_of
@@ -77,8 +77,9 @@ async def backfill(
 ) -> AsyncIterator[list[Course]]:
     """Writes the commands, all of one profile, and gives their courses whenever something was
     told, until all are over. Whoever stops listening stops nothing: the worker goes on.
+    Raises PartitionsError.
     """
-    settings = await kafka.recognised(settings)
+    settings = await agreed(settings)
     key = commands[0].profileid.encode()
     number = partition_of(key, settings.partitions)
     events = TopicPartition(settings.topic(EVENTS), number)

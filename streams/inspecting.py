@@ -1,7 +1,7 @@
 """A conversation's state as its worker keeps it: read from the state's changelog and the log."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -60,8 +60,8 @@ async def inspect(settings: Settings, conversation: str, last: int) -> list[Foun
     """Under each profile that has the conversation; [] where nobody has heard of it."""
     settings = await kafka.recognised(settings)
     topic = settings.topic(STATE_CHANGELOG)
-    suffix = f"\x1f{conversation}".encode()
-    states: dict[bytes, bytes] = {}
+    suffix = _ends(conversation)
+    states: dict[bytes, bytes | None] = {}
     reader = kafka.reader(settings)
     await reader.start()
     try:
@@ -70,15 +70,7 @@ async def inspect(settings: Settings, conversation: str, last: int) -> list[Foun
             key = record.key or b""
             if key.startswith(b"p") or (key.startswith(b"c") and key.endswith(suffix)):
                 states[key] = record.value
-        found = [
-            Found(
-                profileid=(name := key[1 : -len(suffix)]).decode(),
-                conversation=codec.conversation_from_bytes(value, conversation),
-                profile=codec.profile_from_bytes(states[b"p" + name]),
-            )
-            for key, value in states.items()
-            if key.startswith(b"c")
-        ]
+        found = found_in(states, conversation)
         for one in found:
             number = partition_of(one.profileid.encode(), settings.partitions)
             place = TopicPartition(settings.topic(EVENTS), number)
@@ -92,6 +84,30 @@ async def inspect(settings: Settings, conversation: str, last: int) -> list[Foun
         return found
     finally:
         await reader.stop()
+
+
+def found_in(states: Mapping[bytes, bytes | None], conversation: str) -> list[Found]:
+    """From the last records of the changelog by key; None: a tombstone, as Kafka keeps them for a
+    while. A profile without a record is as its worker takes it: nothing is known of it yet."""
+    suffix = _ends(conversation)
+    return [
+        Found(
+            profileid=(name := key[1 : -len(suffix)]).decode(),
+            conversation=codec.conversation_from_bytes(value, conversation),
+            profile=(
+                ProfileState()
+                if (profile := states.get(b"p" + name)) is None
+                else codec.profile_from_bytes(profile)
+            ),
+        )
+        for key, value in states.items()
+        if key.startswith(b"c") and key.endswith(suffix) and value is not None
+    ]
+
+
+def _ends(conversation: str) -> bytes:
+    """How the keys of the conversation's states end."""
+    return f"\x1f{conversation}".encode()
 
 
 def happenings(events: Iterable[Event]) -> list[Happening]:

@@ -52,7 +52,9 @@ def refuse_if_keys_would_move(
         )
     few = sorted(name for name in topics if 0 < counts.get(name, 0) < partitions)
     if few:
+        # Nobody's state says which of the two numbers is meant: most often the variable is not set.
+        instead = "" if known else f"Set it to {counts[few[0]]}, if all topics have that; else g"
         raise PartitionsError(
             f"DM_PARTITIONS is {partitions}, and {few[0]} has {counts[few[0]]} partitions: keys "
-            "would have nowhere to go. Give it as many with kafka-topics.sh --alter"
+            f"would have nowhere to go. {instead or 'G'}ive it as many with kafka-topics.sh --alter"
         )

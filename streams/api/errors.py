@@ -148,6 +148,12 @@ KINDS: Mapping[str, Kind] = {
     "broker_timeout": Kind(503, 503, "The broker does not acknowledge.", "time: Retry-After"),
     "broker_refused": Kind(503, 503, "The broker refused the record.", "its operator"),
     "topic_missing": Kind(503, 503, "A topic does not exist.", "`dmstream topics --create`"),
+    "partitions_differ": Kind(
+        503,
+        503,
+        "The gateway's DM_PARTITIONS is not what keys are spread by: it writes nothing.",
+        "its operator: the gateway with the right number",
+    ),
     "shutting_down": Kind(503, 503, "This gateway is stopping.", "time: Retry-After"),
     "hooks_unknown": Kind(503, 503, "The webhooks could not be read yet.", "time: Retry-After"),
     "keys_unknown": Kind(503, 503, "The keys could not be read yet.", "time: Retry-After"),

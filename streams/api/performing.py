@@ -123,6 +123,7 @@ async def perform_all(
 ) -> list[list[Event]]:
     """The same of several commands of one profile: all are kept, in their order, before the first
     is waited for. The time is that of all together."""
+    resources.refuse_if_partitions_differ()
     told: list[list[Event]] = [[] for _ in steps]
     async with AsyncExitStack() as watching:
         news = [await watching.enter_async_context(_watching(resources, one)) for one, _ in steps]

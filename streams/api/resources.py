@@ -100,8 +100,16 @@ class Resources:
         self._log_id = self._log_id or await kafka.log_id(self.settings)
         return self._log_id
 
+    def refuse_if_partitions_differ(self) -> None:
+        """Before anything is asked of a partition: it would be the wrong one. Raises Problem."""
+        try:
+            self.commands.check_settings()
+        except NotKeptError as error:
+            raise Problem(error.reason, error.message, retry_after=error.retry_after) from None
+
     async def place_now(self, profileid: str) -> tuple[str, int]:
         """The log, and the end of the profile's partition in it. Raises Problem."""
+        self.refuse_if_partitions_differ()
         try:
             async with asyncio.timeout(self.settings.publish_timeout_seconds):
                 [end] = (await self.outcomes.ends(profileid)).values()
@@ -139,6 +147,7 @@ class Resources:
         So whatever an answer told before, of any gateway, is in the answer that follows.
         """
         try:
+            self.commands.check_settings()
             async with asyncio.timeout(self.settings.api_fresh_seconds):
                 ends = await self.outcomes.ends(profileid)
                 place = (await self.log(), self.settings.topic(EVENTS))

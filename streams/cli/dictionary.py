@@ -13,10 +13,11 @@ def dictionary_command(
 
     Example: dmstream dictionary --dbt > models/sources.yml
     """
-    from clickhouse_connect.driver.exceptions import ClickHouseError
+    from clickhouse_connect.driver.exceptions import OperationalError
 
     from streams.reporting import dictionary
     from streams.reporting.month import reader
+    from streams.reporting.refusals import refusals
     from streams.settings import Settings
 
     settings = Settings()
@@ -24,9 +25,9 @@ def dictionary_command(
         raise typer.BadParameter("one of --metrics and --dbt")
     make = dictionary.metrics_page if metrics else dictionary.dbt_sources
     try:
-        with reader(settings) as client:
+        with refusals("what the views mean"), reader(settings) as client:
             typer.echo(make(client, f"{settings.clickhouse_database}_analytics"), nl=False)
-    except ClickHouseError as error:
+    except OperationalError as error:
         typer.echo(
             f"no answer from {settings.clickhouse_read_only_url} ({type(error).__name__}): "
             "start `dmstream up`, or set DM_CLICKHOUSE_READ_ONLY_URL",

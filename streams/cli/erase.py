@@ -30,8 +30,13 @@ def erase_command(
     Example: dmstream erase shop facebook:1234:5678
     """
     from streams import erasing
+    from streams.agreed import agreed
+    from streams.cli.commands import some
 
-    settings = Settings()
+    some(profile, "PROFILE")
+    some(conversation, "CONVERSATION")
+    # Before the question: nobody is asked to confirm what can't be written.
+    settings = asyncio.run(agreed(Settings()))
     found = asyncio.run(erasing.held(settings, profile, conversation))
     typer.echo(_told(found, profile, conversation))
     if not yes:

@@ -24,6 +24,8 @@ _ELSEWHERE = {
     ("httpx", "ConnectError"): "no server answers there",
     ("httpx", "ConnectTimeout"): "no server answers there",
 }
+_WRONG_SETTINGS = frozenset({"PartitionsError"})
+"""Errors of ours that another value of a variable mends."""
 _NOT_ENOUGH_SPACE = 243
 """ClickHouse's code (its ErrorCodes.cpp): it sets room aside before it writes."""
 
@@ -35,7 +37,7 @@ def explain(error: Exception) -> tuple[str, int]:
     package = type(error).__module__.partition(".")[0]
     name = type(error).__name__
     if package in _OURS:
-        return str(error), TROUBLE
+        return str(error), USAGE if name in _WRONG_SETTINGS else TROUBLE
     if package == "clickhouse_connect" and getattr(error, "code", None) == _NOT_ENOUGH_SPACE:
         return _full_disk(), TROUBLE
     known = _ELSEWHERE.get((package, name))

@@ -101,10 +101,11 @@ async def _replay(
     from schemas.topics import HOOKS
     from sinks.reading.asking import Asking
     from streams import kafka
+    from streams.agreed import agreed
     from streams.api.replays import Wanted, plan
     from streams.hooks.directory import of_profile
 
-    settings = await kafka.recognised(settings)
+    settings = await agreed(settings)
     hooks = [one for one in of_profile(await _known(settings), profile) if one.is_working]
     unknown = wanted - {one.hook_id for one in hooks}
     if unknown:

@@ -42,7 +42,7 @@ def create_command(
 
     Example: dmstream key create --name shop --scope send --scope read --profile shop
     """
-    from streams import kafka
+    from streams.agreed import agreed
     from streams.keys import make_key, write_keys
     from streams.settings import Settings
 
@@ -55,7 +55,7 @@ def create_command(
     )
 
     async def write() -> None:
-        await write_keys(await kafka.recognised(Settings()), [record])
+        await write_keys(await agreed(Settings()), [record])
 
     asyncio.run(write())
     typer.echo(key)
@@ -92,12 +92,12 @@ def revoke_command(
 
     Example: dmstream key revoke 0123456789abcdef
     """
-    from streams import kafka
+    from streams.agreed import agreed
     from streams.keys import read_keys, revoked, write_keys
     from streams.settings import Settings
 
     async def revoke() -> bool:
-        settings = await kafka.recognised(Settings())
+        settings = await agreed(Settings())
         record = (await read_keys(settings)).get(key_id)
         if record is not None:
             await write_keys(settings, [revoked(record, datetime.now(UTC))])

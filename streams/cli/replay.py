@@ -32,7 +32,9 @@ def replay_command(
 ) -> None:
     """Put failed records back onto the topic they came from, and count them.
 
-    Repeating it is harmless: what was understood meanwhile counts once.
+    Repeating it is harmless: what was understood meanwhile counts once. A command is decided now,
+    as if it were given now: one that sets something (a limit, an automatic answer) sets it, though
+    something newer may stand. Count commands with --dry-run first.
 
     Example: dmstream replay --reason unknown_account --dry-run
     """
@@ -59,6 +61,7 @@ async def _replay(settings: Settings, selection: "Selection", *, dry_run: bool) 
     from sinks.clickhouse import connect
     from streams import kafka
     from streams.agents.outbox import Outbox
+    from streams.agreed import agreed
     from streams.replaying import replay
 
     client = connect(
@@ -69,7 +72,7 @@ async def _replay(settings: Settings, selection: "Selection", *, dry_run: bool) 
     try:
         if dry_run:
             return await replay(client, settings, selection, None)
-        settings = await kafka.recognised(settings)
+        settings = await agreed(settings)
         producer = kafka.producer(settings)
         await producer.start()
         try:

@@ -32,6 +32,11 @@ class Publisher(Protocol):
     async def check(self) -> None:
         """Asks the broker now. Raises NotKeptError if a record could not be kept."""
 
+    def check_settings(self) -> None:
+        """Raises NotKeptError where the settings are known to mean another log than the broker's:
+        until somebody changes them, nothing is kept. Asks nobody.
+        """
+
     async def start(self) -> None:
         """Returns at once; a broker that is away is waited for in the background."""
 
@@ -51,6 +56,10 @@ def broker_slow() -> NotKeptError:
 
 def topic_missing() -> NotKeptError:
     return NotKeptError("topic_missing", "the topic does not exist yet", retry_after=5)
+
+
+def partitions_differ(sentence: str) -> NotKeptError:
+    return NotKeptError("partitions_differ", sentence, retry_after=60)
 
 
 def stopping() -> NotKeptError:

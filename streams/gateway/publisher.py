@@ -10,12 +10,15 @@ duplicates are harmless since the id of an event is a function of what happened.
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.cluster import ClusterMetadata
 
 from schemas.topics import WEBHOOKS
 from streams import kafka
+from streams.agreed import refuse_others
 from streams.gateway.batches import BatchWriter
 from streams.gateway.complaints import Complaints
 from streams.gateway.keep import (
@@ -23,9 +26,11 @@ from streams.gateway.keep import (
     NotKeptError,
     broker_away,
     broker_slow,
+    partitions_differ,
     stopping,
     topic_missing,
 )
+from streams.partitions import PartitionsError
 from streams.settings import Settings
 
 LINGER_SECONDS = 0.002
@@ -39,6 +44,8 @@ BATCH_BYTES = 512 * 1024
 """Of one partition. Well below the broker's `max.message.bytes`, which bounds a whole batch."""
 
 _RETRY_SECONDS = 0.5
+_MISFIT_RETRY_SECONDS = 5.0
+"""Most often it ends with this process, by other settings."""
 _REMIND_SECONDS = 10.0
 _CHECK_SECONDS = 2.0
 
@@ -46,10 +53,17 @@ _log = structlog.get_logger()
 
 
 class KafkaPublisher:
-    """Keeps records on one topic: webhooks, if none is named."""
+    """Keeps records on one topic: webhooks, if none is named.
+
+    Webhooks are kept whatever DM_PARTITIONS says: workers read them from whichever partition they
+    lie in. Of other topics nobody looks for a key but where the log's own number puts it, so there
+    nothing is kept while the two differ.
+    """
 
     def __init__(self, settings: Settings, topic: str = WEBHOOKS) -> None:
         self._settings = settings
+        self._must_agree = topic != WEBHOOKS
+        self._misfit: str | None = None
         self._topic = settings.topic(topic)
         self._producer: AIOKafkaProducer | None = None
         self._writer: BatchWriter | None = None
@@ -81,6 +95,10 @@ class KafkaPublisher:
         if not producer.client.cluster.partitions_for_topic(self._topic):
             raise topic_missing()
 
+    def check_settings(self) -> None:
+        if self._misfit is not None:
+            raise partitions_differ(self._misfit)
+
     async def start(self) -> None:
         self._keeper = asyncio.create_task(self._keep_connected())
 
@@ -106,8 +124,9 @@ class KafkaPublisher:
                 producer, partitions = await self._connect()
             except Exception as error:  # noqa: BLE001 - said, and tried again
                 self._say_why_not(error)
-                await asyncio.sleep(_RETRY_SECONDS)
+                await asyncio.sleep(_MISFIT_RETRY_SECONDS if self._misfit else _RETRY_SECONDS)
                 continue
+            self._misfit = None
             _log.info("connected to the broker", broker=self._settings.kafka, topic=self._topic)
             await self._serve(producer, partitions)
             _log.error("the broker went silent; connecting anew", broker=self._settings.kafka)
@@ -135,9 +154,13 @@ class KafkaPublisher:
         everything = await producer.client.fetch_all_metadata()
         if not everything.partitions_for_topic(self._topic):
             raise topic_missing()
+        settings = self._settings
+        if self._must_agree:
+            settings = await kafka.recognised(settings)
+            refuse_others(settings, _counts(everything, settings.topic_prefix))
         # Those that somebody added are not for our keys (streams.partitions).
         there = sorted(await producer.partitions_for(self._topic))
-        return there[: self._settings.partitions]
+        return there[: settings.partitions]
 
     async def _serve(self, producer: AIOKafkaProducer, partitions: list[int]) -> None:
         """Publishes through this producer until the broker has gone silent."""
@@ -165,7 +188,11 @@ class KafkaPublisher:
         task.add_done_callback(self._closing.discard)
 
     def _say_why_not(self, error: Exception) -> None:
-        if isinstance(error, NotKeptError):
+        if isinstance(error, PartitionsError):
+            self._misfit = str(error)
+            self._why_not = partial(partitions_differ, self._misfit)
+            sentence = f"{error}. Webhooks are kept all the same; the API writes nothing"
+        elif isinstance(error, NotKeptError):
             self._why_not = topic_missing
             sentence = "the topic is missing: make it with `dmstream topics --create`"
         else:
@@ -177,3 +204,12 @@ class KafkaPublisher:
             broker=self._settings.kafka,
             topic=self._topic,
         )
+
+
+def _counts(cluster: ClusterMetadata, prefix: str) -> dict[str, int]:
+    """Partitions by topic, of this pipeline's topics, by their names without the prefix."""
+    return {
+        topic.removeprefix(prefix): len(cluster.partitions_for_topic(topic) or ())
+        for topic in cluster.topics()
+        if topic.startswith(prefix)
+    }

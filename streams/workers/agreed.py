@@ -1,9 +1,7 @@
-"""What a worker asks the broker before it does anything: is this the log that its settings mean?"""
+"""What a worker asks the broker before it does anything, and what it tells of the answer."""
 
-from schemas.topics import TOPICS
-from streams import kafka
-from streams.log_positions import STATE_CHANGELOG, partition_counts
-from streams.partitions import added, refuse_if_keys_would_move
+from streams.agreed import TOPIC_NAMES, agreed_with_counts
+from streams.partitions import added
 from streams.settings import Settings
 from streams.workers.assigning import tell_added
 
@@ -11,10 +9,7 @@ from streams.workers.assigning import tell_added
 async def agreed(settings: Settings) -> Settings:
     """The settings, once they agree with the broker's partitions; `embedded` is set where it is
     the embedded one. Raises PartitionsError where profiles would lose their state."""
-    settings = await kafka.recognised(settings)
-    counts = await partition_counts(settings)
-    topics = frozenset(topic.name for topic in TOPICS)
-    refuse_if_keys_would_move(counts, topics, STATE_CHANGELOG, settings.partitions)
-    for topic, count in added(counts, topics, settings.partitions).items():
+    settings, counts = await agreed_with_counts(settings)
+    for topic, count in added(counts, TOPIC_NAMES, settings.partitions).items():
         tell_added(topic, count, settings.partitions)
     return settings

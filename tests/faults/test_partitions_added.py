@@ -111,7 +111,7 @@ def test_a_worker_that_is_told_the_new_number_refuses_to_start(field: Field) -> 
     try:
         running.launch("conversations.3")
         refused = running.children.pop("conversations.3")
-        assert refused.wait(60) == 1
+        assert refused.wait(60) == 2
     finally:
         running.more = before
     assert "profiles would lose their state. Set it back to 4" in running.log_of("conversations.3")

@@ -5,7 +5,11 @@ from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.topics import COMMANDS, EVENTS
+from streams.agreed import refuse_others
+from streams.log_positions import STATE_CHANGELOG
 from streams.partitions import PartitionsError, added, partition_of, refuse_if_keys_would_move
+from streams.settings import Settings
 from streams.workers.assigning import assignor
 
 CHANGELOG = "state-changelog"
@@ -42,6 +46,18 @@ def test_before_the_first_worker_the_topics_tell() -> None:
 def test_a_topic_with_too_few_is_refused_by_its_name() -> None:
     with pytest.raises(PartitionsError, match="commands has 4"):
         refuse_if_keys_would_move({"commands": 4, CHANGELOG: 8}, TOPICS, CHANGELOG, 8)
+
+
+def test_where_no_state_tells_the_number_the_topics_own_is_named_first() -> None:
+    with pytest.raises(PartitionsError, match=r"commands has 2 .*Set it to 2, if all topics have"):
+        refuse_if_keys_would_move({"events": 2, "commands": 2}, TOPICS, CHANGELOG, 8)
+
+
+def test_who_writes_goes_on_where_a_topic_in_use_was_given_more_than_the_state_has() -> None:
+    counts = {COMMANDS: 12, EVENTS: 8, STATE_CHANGELOG: 8, "of another pipeline": 3}
+    refuse_others(Settings(_env_file=None, partitions=8), counts)
+    with pytest.raises(PartitionsError, match=r"DM_PARTITIONS is 12.*back to 8"):
+        refuse_others(Settings(_env_file=None, partitions=12), counts)
 
 
 class Cluster:

@@ -14,6 +14,7 @@ from schemas.events import parse_event
 from streams.cli.errors import FAULT, TROUBLE, USAGE, explain
 from streams.local.lock import DataFolderError
 from streams.local.processes import free_port
+from streams.partitions import PartitionsError
 from streams.settings import Settings
 
 SECRET = "hush-1234"
@@ -50,6 +51,10 @@ def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
     assert "DM_PARTITIONS" in sentence
     assert SECRET not in sentence
     assert code == USAGE
+
+
+def test_a_number_of_partitions_that_is_not_the_log_s_is_a_wrong_setting() -> None:
+    assert explain(PartitionsError("DM_PARTITIONS is 1")) == ("DM_PARTITIONS is 1", USAGE)
 
 
 def test_settings_that_do_not_go_together_are_named_without_the_words_of_a_library() -> None:
