@@ -11,6 +11,7 @@ from schemas.commands import AnyCommand, SendMessage
 from schemas.events import Event, parse_event
 from schemas.topics import COMMANDS, EVENTS, FAILURES
 from streams import kafka
+from streams.agreed import agreed
 from streams.log_positions import ends_now
 from streams.outcomes import told_of
 from streams.partitions import partition_of
@@ -33,9 +34,10 @@ async def carry_out(settings: Settings, command: AnyCommand, seconds: float) -> 
     """Writes the command; the events that told of it within that time, up to its end.
 
     Empty: nobody decided it in time, or its id was used before (it is not decided twice). Raises
-    NotCarriedOutError where a failure of the stage `command` was told.
+    NotCarriedOutError where a failure of the stage `command` was told, and PartitionsError, with
+    nothing written, where the settings mean another log.
     """
-    settings = await kafka.recognised(settings)
+    settings = await agreed(settings)
     number = partition_of(command.profileid.encode(), settings.partitions)
     events = TopicPartition(settings.topic(EVENTS), number)
     failures = TopicPartition(settings.topic(FAILURES), number)
@@ -67,7 +69,8 @@ def _raise_if_of(named: tuple[str, str], record: Any) -> None:
 
 
 async def write(settings: Settings, *commands: AnyCommand) -> None:
-    """Returns once they are durable."""
+    """Returns once they are durable. The settings are those that `agreed` gave: else commands go
+    where nobody decides them."""
     producer = kafka.producer(settings)
     await producer.start()
     try:

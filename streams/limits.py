@@ -1,6 +1,8 @@
-"""A limit as settings write it: so many in so many seconds."""
+"""Limits as settings write them, so many in so many seconds; and waits."""
 
 from dataclasses import dataclass
+
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,17 @@ def _one(text: str) -> Limit:
         limit = Limit(int(most), float(seconds))
     except ValueError as error:
         raise ValueError(f"{text!r} is no limit: write it as 15/900, 15 in 900 seconds") from error
-    if limit.most < 1 or not 0 < limit.seconds <= 366 * 86_400:
+    if limit.most < 1 or not 0 < limit.seconds <= 366 * _DAY:
         raise ValueError(f"{text!r} is no limit: at least 1, in up to a year of seconds")
     return limit
+
+
+def waits(text: str) -> tuple[float, ...]:
+    """`5, 15, 60`: seconds, at least one wait, each of at most a day. Raises ValueError."""
+    try:
+        found = tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        found = ()
+    if not found or not all(0 < wait <= _DAY for wait in found):
+        raise ValueError("must be seconds, more than 0 and at most a day each, as 5,15,60")
+    return found

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.business_hours import BusinessHours
-from streams.limits import Limit, parsed
+from streams.limits import Limit, parsed, waits
 
 EMBEDDED_PARTITIONS = 2
 """As many as workers of a name have cores there. A fetch costs the embedded broker by partitions
@@ -24,7 +24,9 @@ and docs/performance.md have both): eight took more than a core of two at any ra
 class Settings(BaseSettings):
     """Every process is made from one of these; nothing else reads the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="DM_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DM_", env_file=".env", extra="ignore", allow_inf_nan=False
+    )
 
     # Where things are
     data_dir: Path = Path("data")
@@ -124,9 +126,9 @@ class Settings(BaseSettings):
     )
     """Waits before each further attempt, comma separated; the last one repeats. Spread by a fifth
     to either side. Nine attempts within the first hour, then one an hour."""
-    hook_give_up_hours: float = Field(default=24.0, gt=0)
+    hook_give_up_hours: float = Field(default=24.0, gt=0, le=8_784)
     """An event that was refused for so long is given up, and the next one is tried."""
-    hook_disable_hours: float = Field(default=72.0, gt=0)
+    hook_disable_hours: float = Field(default=72.0, gt=0, le=8_784)
     """A receiver that took nothing for so long is told nothing more until it is registered anew."""
 
     # Dashboard
@@ -184,7 +186,6 @@ class Settings(BaseSettings):
         "meta_app_secrets",
         "meta_app_ids",
         "x_consumer_secrets",
-        "hook_retry_seconds",
         mode="before",
     )
     @classmethod
@@ -204,6 +205,11 @@ class Settings(BaseSettings):
     @classmethod
     def _read_limits(cls, value: object) -> object:
         return parsed(value) if isinstance(value, str) else value
+
+    @field_validator("hook_retry_seconds", mode="before")
+    @classmethod
+    def _read_waits(cls, value: object) -> object:
+        return waits(value) if isinstance(value, str) else value
 
     @field_validator("clickhouse_url", "clickhouse_read_only_url")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from schemas import commands
-from streams.cli.commands import carry_out, envelope
+from streams.cli.commands import carry_out, envelope, some
 
 account_app = typer.Typer(
     no_args_is_help=True,
@@ -53,6 +53,7 @@ def link_command(
 
     Example: dmstream account link shop 1234 --provider meta --platform facebook --credential shop
     """
+    some(account, "ACCOUNT")
     carry_out(
         commands.LinkAccount(
             **envelope(profile),
@@ -76,6 +77,7 @@ def unlink_command(
 
     Example: dmstream account unlink shop 1234 --provider meta --platform facebook
     """
+    some(account, "ACCOUNT")
     carry_out(
         commands.UnlinkAccount(
             **envelope(profile),

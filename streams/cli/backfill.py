@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from streams.cli.account import PlatformName
+from streams.cli.commands import envelope
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ def backfill_command(
 
     Example: dmstream backfill shop --platform instagram
     """
-    settings = Settings()
-    made = asyncio.run(_commands(settings, profile, accounts, platform, command_id))
+    from streams.agreed import agreed
+
+    own = envelope(profile, command_id)
+    settings = asyncio.run(agreed(Settings()))
+    made = asyncio.run(_commands(settings, own, accounts, platform))
     if not wait:
         from streams.commanding import write
 
@@ -57,16 +61,13 @@ def backfill_command(
 
 async def _commands(
     settings: Settings,
-    profile: str,
+    own: dict[str, Any],
     accounts: list[str] | None,
     platform: PlatformName | None,
-    command_id: str | None,
 ) -> list["BackfillHistory"]:
     from schemas.commands import BackfillHistory
     from streams.backfilling import chosen_accounts
-    from streams.cli.commands import envelope
 
-    own = envelope(profile, command_id)
     typer.echo(f"To come back to it: --command-id {own['command_id']}", err=True)
     where = None if platform is None else platform.value
     return [
@@ -76,7 +77,7 @@ async def _commands(
             platform=key[1],
             account_id=key[2],
         )
-        for key in await chosen_accounts(settings, profile, accounts or (), where)
+        for key in await chosen_accounts(settings, own["profileid"], accounts or (), where)
     ]
 
 

@@ -35,16 +35,20 @@ def report_command(
     Example: dmstream report my-profile --month 2026-11 --export parquet
     """
     import httpx
-    from clickhouse_connect.driver.exceptions import ClickHouseError
+    from clickhouse_connect.driver.exceptions import OperationalError
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
+    from streams.reporting import exporting
     from streams.reporting import month as monthly
+    from streams.reporting.refusals import RefusedError, refusals
     from streams.settings import Settings
 
     settings = Settings()
+    now = datetime.now(UTC)
     try:
-        chosen = monthly.Month.parse(month or f"{datetime.now(UTC):%Y-%m}")
+        chosen = monthly.Month.parse(month or f"{now:%Y-%m}")
+        chosen.must_have_begun(now)
     except monthly.NoSuchMonthError as error:
         raise typer.BadParameter(str(error)) from error
     path = output or Path(f"report-{chosen}.html")
@@ -61,18 +65,18 @@ def report_command(
             progress.advance(tasks[name], done)  # type: ignore[arg-type]
 
         try:
-            with monthly.reader(settings) as client:
-                monthly.write_page(client, path, profile, chosen, now=datetime.now(UTC), told=told)
+            asked = f"the report of profile {profile[:80]!r} in {chosen}"
+            with refusals(asked), monthly.reader(settings) as client:
+                monthly.write_page(client, path, profile, chosen, now=now, told=told)
             written = [path]
             if export is not None:
                 where = folder or Path(f"report-{chosen}")
-                written += monthly.export(
-                    settings, where, profile, chosen, kind=export.value, told=told
-                )
-        except monthly.UnknownProfileError as error:
+                values = monthly.parameters(profile, chosen)
+                written += exporting.export(settings, where, values, kind=export.value, told=told)
+        except (monthly.UnknownProfileError, RefusedError, exporting.NotJoinedError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
-        except (ClickHouseError, httpx.HTTPError) as error:
+        except (OperationalError, httpx.TransportError) as error:
             typer.echo(
                 f"no answer from {settings.clickhouse_read_only_url} ({type(error).__name__}): "
                 "start `dmstream up`, or set DM_CLICKHOUSE_READ_ONLY_URL",

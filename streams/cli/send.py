@@ -7,7 +7,7 @@ import typer
 
 from schemas.base import to_milliseconds
 from schemas.commands import SendMessage
-from streams.cli.commands import WAIT_SECONDS, carry_out, envelope
+from streams.cli.commands import WAIT_SECONDS, carry_out, envelope, seconds_of, some
 
 
 def send_command(
@@ -34,9 +34,12 @@ def send_command(
 
     Example: dmstream send shop facebook:1234:5678 --text "Yes, in blue."
     """
+    some(conversation, "CONVERSATION")
+    seconds_of(wait, "--wait")
     expires = None
     if expires_in is not None:
-        expires = to_milliseconds(datetime.now(UTC) + timedelta(seconds=expires_in))
+        seconds = seconds_of(expires_in, "--expires-in")
+        expires = to_milliseconds(datetime.now(UTC) + timedelta(seconds=seconds))
     command = SendMessage(
         **envelope(profile, command_id),
         conversation_id=conversation,

@@ -1,24 +1,20 @@
-"""Asks for a month of a profile over the read-only address, and writes it down."""
+"""Asks for a month of a profile over the read-only address, and writes its page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 from clickhouse_connect.driver.client import Client
 
 from sinks import clickhouse
+from streams.reporting.exporting import Progress
 from streams.reporting.page import page
-from streams.reporting.sections import EXPORTS, SECTIONS
+from streams.reporting.sections import SECTIONS
 from streams.settings import Settings
 
-FORMATS = {"parquet": "Parquet", "csv": "CSVWithNames"}
 _DECEMBER = 12
-
-Progress = Callable[[str, int, str], None]
-"""Hears the name of the file that is being written, how much was done now, and of what."""
 
 _KNOWN = """
 SELECT 1 FROM profiles WHERE profile_id = {profile:String}
@@ -27,7 +23,7 @@ UNION ALL SELECT 1 FROM sends WHERE profile_id = {profile:String} LIMIT 1
 
 
 class NoSuchMonthError(ValueError):
-    """The sentence says how a month is written."""
+    """The sentence says how a month is written, or which one can be asked for."""
 
 
 class UnknownProfileError(LookupError):
@@ -53,6 +49,14 @@ class Month:
         except ValueError as error:
             raise NoSuchMonthError(f"{text[:20]!r} is no month as in 2026-11") from error
         return Month(moment.year, moment.month)
+
+    def must_have_begun(self, now: datetime) -> None:
+        """In UTC, as the report's days are. Raises NoSuchMonthError: ClickHouse refuses to fill
+        days backwards, and an empty page of days to come would say nothing."""
+        if f"{now.astimezone(UTC):%Y-%m}" < str(self):
+            raise NoSuchMonthError(
+                f"{self} has not begun: in UTC it is {now.astimezone(UTC):%Y-%m-%d %H:%M}"
+            )
 
     def __str__(self) -> str:
         return f"{self.year:04}-{self.number:02}"
@@ -113,59 +117,3 @@ def write_page(
         ),
         "utf-8",
     )
-
-
-def export(
-    settings: Settings, folder: Path, profile: str, month: Month, *, kind: str, told: Progress
-) -> list[Path]:
-    """A file for each view of EXPORTS, written as it comes: no month has to fit in memory.
-
-    `kind`: a name of FORMATS. Raises OSError and httpx.HTTPError; a file is
-    there under its name only when it is whole.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    password = settings.clickhouse_read_only_password.get_secret_value()
-    written = []
-    with httpx.Client(
-        auth=(settings.clickhouse_read_only_user, password),
-        timeout=settings.clickhouse_answer_seconds,
-    ) as client:
-        for view, day in EXPORTS.items():
-            path = folder / f"{view}.{kind}"
-            _export_view(client, settings, path, parameters(profile, month), view, day, told)
-            written.append(path)
-    return written
-
-
-def _export_view(  # noqa: PLR0917
-    client: httpx.Client,
-    settings: Settings,
-    path: Path,
-    values: dict[str, str],
-    view: str,
-    day: str,
-    told: Progress,
-) -> None:
-    sql = (
-        f"SELECT * FROM {view} WHERE profile_id = {{profile:String}}"
-        f" AND {day} >= toDate({{first:String}}) AND {day} < toDate({{after:String}})"
-        f" FORMAT {FORMATS[path.suffix.removeprefix('.')]}"
-    )
-    partial = path.with_suffix(path.suffix + ".partial")
-    with (
-        client.stream(
-            "POST",
-            settings.clickhouse_read_only_url,
-            params={
-                "database": f"{settings.clickhouse_database}_analytics",
-                **{f"param_{name}": value for name, value in values.items()},
-            },
-            content=sql.encode(),
-        ) as response,
-        partial.open("wb") as file,
-    ):
-        response.raise_for_status()
-        for chunk in response.iter_bytes():
-            file.write(chunk)
-            told(path.name, len(chunk), "bytes")
-    partial.replace(path)

@@ -10,8 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from streams.reporting.month import Month, NoSuchMonthError, parameters
+from streams.reporting.exporting import export
+from streams.reporting.month import Month, parameters
 from streams.reporting.sections import EXPORTS, SECTIONS
+from streams.settings import Settings
 from streams.simulator.demonstration import plan
 from tests.conftest import ClickHouse
 from tests.pipeline.days import Day
@@ -187,12 +189,61 @@ def test_the_rows_are_files_that_tools_read(
     ).split()  # fmt: skip
     assert len(files) == len(EXPORTS) + 1
     path = tmp_path / f"messages_daily.{kind}"
-    frame = pd.read_csv(path) if kind == "csv" else pq.read_table(path).to_pandas()
-    assert frame["received_count"].sum() > 0
+    assert frame_of(path)["received_count"].sum() > 0
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_month_is_written_as_a_month() -> None:
-    assert Month.parse("2026-12").after == "2027-01-01"
-    with pytest.raises(NoSuchMonthError, match="2026-11"):
-        Month.parse("November")
+@pytest.mark.parametrize("month", ["1970-01", f"{NOW:%Y-%m}"])
+def test_the_first_and_the_last_month_that_can_be_asked_for_are_answered(
+    environment: dict[str, str], tmp_path: Path, month: str
+) -> None:
+    report(environment, "--month", month, "--output", str(tmp_path / "month.html"))
+
+
+def test_an_error_of_clickhouse_is_no_missing_answer_and_shows_none_of_the_question(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Invariant 11."""
+    done = asked(
+        environment | {"DM_CLICKHOUSE_DATABASE": "elsewhere"},
+        "--month", "2026-10", "--output", str(tmp_path / "month.html"),
+    )  # fmt: skip
+    assert done.returncode == 1
+    (sentence,) = filter(None, map(str.strip, done.stderr.splitlines()))
+    assert "error 81 UNKNOWN_DATABASE" in sentence
+    assert environment["PROFILE"] in sentence
+    assert "2026-10" in sentence
+    assert "SELECT" not in done.stderr
+    assert "no answer" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_view_of_more_rows_than_an_answer_may_have_is_one_file_with_each_row_once(
+    environment: dict[str, str], tmp_path: Path, kind: str
+) -> None:
+    settings = Settings(
+        _env_file=None,
+        clickhouse_read_only_url=environment["DM_CLICKHOUSE_READ_ONLY_URL"],
+        clickhouse_database=environment["DM_CLICKHOUSE_DATABASE"],
+    )
+    values = parameters(environment["PROFILE"], Month.parse(f"{NOW:%Y-%m}"))
+    folder = tmp_path / "in {one} or *"
+    found = {}
+    for piece_rows in (10, 1_000_000):
+        files = export(
+            settings, folder, values, kind=kind, told=lambda *_: None, piece_rows=piece_rows
+        )
+        assert sorted(folder.iterdir()) == sorted(files)
+        found[piece_rows] = [frame_of(file) for file in files]
+    assert len(found[10][0]) > 20
+    for in_pieces, at_once in zip(*found.values(), strict=True):
+        pd.testing.assert_frame_equal(in_order(in_pieces), in_order(at_once))
+
+
+def frame_of(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.suffix == ".csv" else pq.read_table(path).to_pandas()
+
+
+def in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    place = frame.astype(str).sort_values(list(frame.columns)).index
+    return frame.loc[place].reset_index(drop=True)

@@ -63,3 +63,43 @@ def test_an_address_of_clickhouse_that_is_none_is_refused_and_not_repeated(
 @pytest.mark.parametrize("address", ["http://[::1]:8123", "https://user:word@ch.example/path"])
 def test_an_address_of_clickhouse_may_have_what_addresses_have(address: str) -> None:
     assert Settings(_env_file=None, clickhouse_url=address).clickhouse_url == address
+
+
+@pytest.mark.parametrize("said", ["", "[]", "5,soon", "0", "5,-1", "nan", "inf", "86401"])
+def test_waits_that_are_none_are_refused_in_one_sentence(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DM_HOOK_RETRY_SECONDS", said)
+    with pytest.raises(ValidationError) as caught:
+        Settings(_env_file=None)
+    sentence = "must be seconds, more than 0 and at most a day each, as 5,15,60"
+    assert explain(caught.value) == (f"wrong settings: DM_HOOK_RETRY_SECONDS: {sentence}", USAGE)
+
+
+def test_waits_are_read_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DM_HOOK_RETRY_SECONDS", "0.2, 5,86400")
+    assert Settings(_env_file=None).hook_retry_seconds == (0.2, 5.0, 86400.0)
+
+
+@pytest.mark.parametrize("said", ["nan", "inf", "-inf"])
+def test_what_is_no_finite_number_is_no_setting(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a wait would never end, or end at once."""
+    floats = [
+        name for name, field in Settings.model_fields.items() if "float" in str(field.annotation)
+    ]
+    assert "hook_timeout_seconds" in floats
+    for name in floats:
+        with monkeypatch.context() as environment:
+            environment.setenv(f"DM_{name.upper()}", said)
+            with pytest.raises(ValidationError) as caught:
+                Settings(_env_file=None)
+        sentence, code = explain(caught.value)
+        assert sentence.startswith(f"wrong settings: DM_{name.upper()}: "), sentence
+        assert code == USAGE
+
+
+@pytest.mark.parametrize("name", ["hook_give_up_hours", "hook_disable_hours"])
+def test_a_receiver_is_waited_for_a_year_at_most(name: str) -> None:
+    assert getattr(Settings(_env_file=None, **{name: 8784}), name) == 8784
+    with pytest.raises(ValidationError):
+        Settings(_env_file=None, **{name: 8785})
