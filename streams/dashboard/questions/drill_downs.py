@@ -102,7 +102,7 @@ DRILL_DOWNS = (
                 origin, is_deleted, is_unreadable, is_backfilled, delivered_at, read_at
             FROM messages
             WHERE profile_id = {profile:String} AND conversation_id = {conversation:String}
-            ORDER BY occurred_at DESC, message_id LIMIT 500 OFFSET {skip:UInt32}
+            ORDER BY occurred_at DESC, message_id DESC LIMIT 500 OFFSET {skip:UInt32}
         )
         ORDER BY occurred_at, message_id
         """,

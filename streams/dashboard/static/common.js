@@ -37,6 +37,14 @@ export function el(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Does `change`, which makes what is in `place` anew; who is at a link or a button in it stays at its like. */
+export function keepingFocus(place, change) {
+  const held = place.contains(document.activeElement) ? document.activeElement : null;
+  const done = change();
+  if (held && !held.isConnected) [...place.querySelectorAll("a, button")].find((e) => e.isEqualNode(held))?.focus({ preventScroll: true });
+  return done;
+}
+
 export const number = (value) => (value === null || value === undefined ? "–" : Number(value).toLocaleString("en"));
 export const share = (value) => (value === null || value === undefined ? "–" : `${number(Math.round(value * 100))} %`);
 

@@ -1,5 +1,5 @@
 // One conversation: what is known of it, whether it may be answered, and its thread as people read it.
-import { PLATFORMS, ask, duration, el, explains, instant, number, prepareDialogs } from "./common.js";
+import { PLATFORMS, ask, duration, el, explains, instant, keepingFocus, number, prepareDialogs } from "./common.js";
 
 const REFRESH_MS = 10_000;
 // As many messages as one answer of `thread` has at most.
@@ -52,26 +52,41 @@ function message(row) {
   return el("li", { class: `message ${row.direction}`, "aria-label": row.direction === "in" ? "from the correspondent" : "from the profile" }, ...parts);
 }
 
+// The page that is asked for again and again, and what was before it as far as somebody wanted to read it.
+let newest = [];
 let older = [];
+let isWhole = false;
+const without = (rows, others) => { const ids = new Set(others.map((row) => row.message_id)); return rows.filter((row) => !ids.has(row.message_id)); };
 
-async function showOlder(newest, button) {
+async function showOlder(button) {
   button.disabled = true;
   try {
     const answer = await ask("thread", { ...filters, skip: newest.length + older.length });
     // A message that came meanwhile has moved the pages: what is shown already is not shown twice.
-    const known = new Set([...older, ...newest].map((row) => row.message_id));
-    older = [...answer.rows.filter((row) => !known.has(row.message_id)), ...older];
-    older.isWhole = answer.rows.length < PAGE;
-    thread(newest);
+    older = [...without(answer.rows, [...older, ...newest]), ...older];
+    isWhole = answer.rows.length < PAGE;
+    show();
   } catch (error) {
     button.textContent = `${error.message} Try again.`;
     button.disabled = false;
   }
 }
 
-function thread(newest) {
-  const known = new Set(newest.map((row) => row.message_id));
-  const rows = [...older.filter((row) => !known.has(row.message_id)), ...newest];
+function thread(rows) {
+  const pushedOut = without(newest, rows);
+  if (rows.length < PAGE || pushedOut.length === newest.length) {
+    // All there is; or nothing that was there before, and what lies between is not known.
+    older = [];
+    isWhole = rows.length < PAGE;
+  } else {
+    older = [...without(older, rows), ...pushedOut];
+  }
+  newest = rows;
+  show();
+}
+
+function show() {
+  const rows = [...older, ...newest];
   const shown = [];
   let day = "";
   for (const row of rows) {
@@ -79,11 +94,12 @@ function thread(newest) {
     if (here !== day) shown.push(el("li", { class: "day" }, (day = here)));
     shown.push(message(row));
   }
-  if (newest.length === PAGE && !older.isWhole) {
-    const button = el("button", { type: "button", onclick: () => showOlder(newest, button) }, "Show older messages");
+  if (!isWhole) {
+    const button = el("button", { type: "button", onclick: () => showOlder(button) }, "Show older messages");
     shown.unshift(el("li", { class: "day" }, button));
   }
-  document.getElementById("thread").replaceChildren(...(shown.length ? shown : [el("li", { class: "empty" }, "No messages.")]));
+  const place = document.getElementById("thread");
+  keepingFocus(place, () => place.replaceChildren(...(shown.length ? shown : [el("li", { class: "empty" }, "No messages.")])));
 }
 
 async function refresh() {
@@ -110,3 +126,4 @@ document.getElementById("back").href = filters.profile ? `/dashboard?${new URLSe
 prepareDialogs();
 refresh();
 setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });

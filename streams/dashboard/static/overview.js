@@ -1,5 +1,5 @@
 // The overview: what is asked, and how each answer is shown. Every number leads to its conversations.
-import { PLATFORMS, WEEKDAYS, ask, duration, el, explains, instant, number, prepareDialogs, share, short, table } from "./common.js";
+import { PLATFORMS, WEEKDAYS, ask, duration, el, explains, instant, keepingFocus, number, prepareDialogs, share, short, table } from "./common.js";
 import { bars, cohorts, funnel, heat, lines } from "./charts.js";
 import { noteRest, showList } from "./lists.js";
 
@@ -143,12 +143,14 @@ function build() {
 }
 
 function fillTable(panel) {
-  panel.numbers.querySelector("div")?.remove();
   const rows = answers.get(panel.name)?.rows ?? [];
   // The words of a row are for reading; what leads on is the row itself.
   const row = new Map(rows.map((told) => [panel.words?.(told) ?? told, told]));
   const shown = rows.length ? table([...row.keys()], { lead: panel.lead && ((words) => panel.lead(row.get(words))) }) : "Nothing.";
-  if (panel.numbers.open) panel.numbers.append(el("div", { class: "scroll" }, shown));
+  keepingFocus(panel.numbers, () => {
+    panel.numbers.querySelector("div")?.remove();
+    if (panel.numbers.open) panel.numbers.append(el("div", { class: "scroll" }, shown));
+  });
 }
 
 function showTile(tile) {
@@ -168,7 +170,7 @@ async function showPanel(panel) {
     panel.place.replaceChildren(el("p", { class: "empty" }, panel.none ?? "No messages in this period."));
   } else {
     if (panel.place.querySelector(":scope > .empty, :scope > .bad")) panel.place.replaceChildren();
-    await panel.chart(panel.place, panel.most ? rows.slice(0, panel.most) : rows);
+    await keepingFocus(panel.place, () => panel.chart(panel.place, panel.most ? rows.slice(0, panel.most) : rows));
   }
   if (panel.most) await noteRest(panel.rest, answer, panel.most, panel.name, { ...state }, panel.title);
   if (panel.numbers.open) fillTable(panel);
