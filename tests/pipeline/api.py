@@ -93,14 +93,14 @@ class Api:
         return client
 
     @contextmanager
-    def second_gateway(self) -> Iterator[str]:
+    def second_gateway(self, **environment: str) -> Iterator[str]:
         """Another one, before the same Kafka and ClickHouse; its address."""
         running = self.talk.running
         port = processes.free_port()
         child = processes.start(
             [sys.executable, "-m", "streams.cli", "gateway", "--port", str(port)],
             log_file=running.folder / "second.log",
-            environment=running.environment(),
+            environment=running.environment() | environment,
         )
         address = f"http://127.0.0.1:{port}"
         try:

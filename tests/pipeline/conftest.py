@@ -1,6 +1,9 @@
-"""What several modules share: a place for `dmstream up`, and an archive of the module's own."""
+"""What several modules share: a place for `dmstream up`, and an archive and a sandbox of the
+module's own."""
 
 import asyncio
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from streams.local import processes
 from streams.settings import Settings
 from streams.simulator.simulation import APP_ID
 from tests.conftest import ClickHouse
+from tests.pipeline.sandbox import Sandbox, sandbox
 from tests.pipeline.upping import Place
 
 
@@ -43,3 +47,22 @@ def database(embedded_clickhouse: ClickHouse) -> str:
 @pytest.fixture(scope="module")
 def client(embedded_clickhouse: ClickHouse) -> Client:
     return embedded_clickhouse.connect()
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox(tmp_path_factory.mktemp("sandbox")) as found:
+        yield found
+
+
+@pytest.fixture
+def box(stand_in: Sandbox) -> Sandbox:
+    """The module's sandbox, with no fault set."""
+    stand_in.clear_faults()
+    return stand_in
+
+
+@pytest.fixture
+def log() -> str:
+    """A log that only this test writes of."""
+    return uuid.uuid4().hex

@@ -1,14 +1,11 @@
-"""The embedded ClickHouse as a process, spoken to as ordinary clients speak."""
+"""The embedded ClickHouse as ordinary clients use it: rows, parameters, inserts, sessions."""
 
 import gzip
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import clickhouse_connect
 import httpx
@@ -18,7 +15,6 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from lz4 import frame
 
 from sinks.embedded import compression
-from streams.local import processes
 from tests.conftest import ClickHouse
 
 pytestmark = pytest.mark.pipeline
@@ -39,19 +35,6 @@ def table(client: Client) -> str:
         " ORDER BY a SETTINGS non_replicated_deduplication_window = 100"
     )
     return name
-
-
-def server(data: Path, port: int, read_only_port: int) -> list[str]:
-    return [
-        sys.executable, "-m", "sinks.embedded", "--data", str(data),
-        "--port", str(port), "--read-only-port", str(read_only_port),
-    ]  # fmt: skip
-
-
-def test_ping_and_root_say_ok(embedded_clickhouse: ClickHouse) -> None:
-    for url in (embedded_clickhouse.url, embedded_clickhouse.read_url):
-        assert httpx.get(f"{url}/ping").text == "Ok.\n"
-        assert httpx.get(url).text == "Ok.\n"
 
 
 @pytest.mark.parametrize("compress", [False, "lz4", "zstd", "gzip"])
@@ -91,32 +74,6 @@ def test_parameters_are_values_and_never_sql(client: Client) -> None:
     assert row == tuple(parameters.values())
 
 
-@pytest.mark.parametrize(
-    ("sql", "code", "status"),
-    [
-        ("SELEC 1", 62, 400),
-        ("SELECT * FROM nowhere.nothing", 81, 404),
-        ("SELECT * FROM system.nothing", 60, 404),
-        ("SELECT nothing", 47, 404),
-        ("SELECT throwIf(1)", 395, 500),
-        ("SELECT 1 SETTINGS no_such_setting = 1", 115, 404),
-    ],
-)
-def test_errors_have_the_code_and_status_of_clickhouse(
-    embedded_clickhouse: ClickHouse, sql: str, code: int, status: int
-) -> None:
-    response = httpx.post(embedded_clickhouse.url, content=sql)
-    assert (response.status_code, response.headers["x-clickhouse-exception-code"]) == (
-        status,
-        str(code),
-    )
-    assert response.text.startswith(f"Code: {code}. DB::Exception: ")
-    assert "(version 2" in response.text
-    with pytest.raises(DatabaseError) as caught:
-        clickhouse_connect.get_client(dsn=embedded_clickhouse.url).command(sql)
-    assert caught.value.code == code
-
-
 def test_an_error_in_the_middle_of_a_stream_is_told(client: Client) -> None:
     sql = "SELECT number, throwIf(number = 300000) FROM numbers(400000)"
     seen = 0
@@ -131,37 +88,6 @@ def test_an_error_in_the_middle_of_a_stream_is_told(client: Client) -> None:
         read()
     assert caught.value.code == 395
     assert seen >= 50_000
-
-
-def test_a_large_result_comes_as_a_stream(embedded_clickhouse: ClickHouse) -> None:
-    """Rows arrive before the last is made: no result has to fit in memory."""
-    sql = "SELECT number, sleepEachRow(0.0002) FROM numbers(5000) SETTINGS max_block_size = 1000"
-    started = time.monotonic()
-    with httpx.stream("POST", embedded_clickhouse.url, content=sql, timeout=30) as response:
-        chunks = response.iter_bytes()
-        next(chunks)
-        first = time.monotonic() - started
-        assert sum(chunk.count(b"\n") for chunk in chunks) > 3_000
-    assert first < (time.monotonic() - started) / 2
-
-
-def test_formats_and_types_of_content(embedded_clickhouse: ClickHouse) -> None:
-    url = embedded_clickhouse.url
-    for form, kind, body in [
-        ("JSONEachRow", "application/x-ndjson; charset=UTF-8", b'{"a":1}\n'),
-        ("CSVWithNames", "text/csv; charset=UTF-8; header=present", b'"a"\n1\n'),
-        ("TabSeparated", "text/tab-separated-values; charset=UTF-8", b"1\n"),
-    ]:
-        for response in (
-            httpx.post(url, content=f"SELECT 1 AS a FORMAT {form}"),
-            httpx.post(url, params={"default_format": form}, content="SELECT 1 AS a"),
-            httpx.get(
-                url, params={"query": "SELECT 1 AS a"}, headers={"X-ClickHouse-Format": form}
-            ),
-        ):
-            assert (response.content, response.headers["content-type"]) == (body, kind)
-            assert response.headers["x-clickhouse-format"] == form
-            assert response.headers["x-clickhouse-query-id"]
 
 
 def test_an_insert_may_be_split_between_address_and_body(
@@ -189,24 +115,6 @@ def test_an_insert_may_be_split_between_address_and_body(
         assert response.status_code == 200, response.text
     found = httpx.post(embedded_clickhouse.url, content=f"SELECT a FROM {table} ORDER BY a").text
     assert found.split() == ["1", "2", "3", "4", "5", "6", "7", "8"]
-
-
-def test_answers_are_packed_as_asked(embedded_clickhouse: ClickHouse) -> None:
-    sql = "SELECT number FROM numbers(100000)"
-    plain = httpx.post(embedded_clickhouse.url, content=sql).content
-    blocks = httpx.post(embedded_clickhouse.url, params={"compress": "1"}, content=sql).content
-    assert len(blocks) < len(plain)
-    assert compression.unpack_blocks(blocks) == plain
-    for wait in ("0", "1"):  # streamed, and whole
-        for encoding in ("gzip", "deflate"):
-            response = httpx.post(
-                embedded_clickhouse.url,
-                params={"enable_http_compression": "1", "wait_end_of_query": wait},
-                headers={"Accept-Encoding": encoding},
-                content=sql,
-            )
-            assert response.headers["content-encoding"] == encoding
-            assert response.content == plain
 
 
 def test_a_cut_insert_leaves_no_rows(embedded_clickhouse: ClickHouse, table: str) -> None:
@@ -274,181 +182,3 @@ def test_reads_run_beside_inserts_and_long_reads(
     assert time.monotonic() - started < 1.5
     assert thread.is_alive()
     thread.join()
-
-
-def test_a_read_ends_when_its_client_has_gone(embedded_clickhouse: ClickHouse) -> None:
-    name = uuid.uuid4().hex
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(
-            embedded_clickhouse.read_url,
-            content=f"SELECT count() FROM numbers(1000000000000) WHERE toString(number) = '{name}'",
-            timeout=1.0,
-        )
-    running = (
-        f"SELECT count() FROM system.processes WHERE query LIKE '%{name}%'"
-        " AND query NOT LIKE '%processes%'"
-    )
-    deadline = time.monotonic() + 5
-    while httpx.post(embedded_clickhouse.url, content=running).text != "0\n":
-        assert time.monotonic() < deadline, "the statement runs on"
-        time.sleep(0.1)
-
-
-def test_dataframes_and_an_ordinary_client_on_the_read_only_port(
-    embedded_clickhouse: ClickHouse,
-) -> None:
-    database = embedded_clickhouse.migrated()
-    reader = clickhouse_connect.get_client(
-        dsn=embedded_clickhouse.read_url, database=f"{database}_analytics"
-    )
-    frame_of_names = reader.query_df("SELECT name, unit FROM metric_definitions ORDER BY name")
-    assert list(frame_of_names.columns) == ["name", "unit"]
-    assert len(frame_of_names) > 10
-    assert reader.query("SELECT count() FROM messages").result_rows == [(0,)]
-    assert reader.query_arrow("SELECT 1 AS a").num_rows == 1
-
-
-def test_a_web_page_is_not_answered(embedded_clickhouse: ClickHouse) -> None:
-    """There are no passwords: any page in a browser on this machine could send statements."""
-    for url in (embedded_clickhouse.url, embedded_clickhouse.read_url):
-        for headers in (
-            {"Origin": "https://evil.example"},
-            {"Host": "evil.example"},
-            {"Origin": "null"},
-        ):
-            response = httpx.post(url, content="SELECT 'answered'", headers=headers)
-            assert response.status_code in (400, 401)
-            assert "answered" not in response.text.replace("not answered", "")
-
-
-# The process
-
-
-def test_a_second_server_on_the_folder_says_so_and_ends(tmp_path: Path) -> None:
-    ports = [processes.free_port() for _ in range(4)]
-    first = processes.start(server(tmp_path / "data", *ports[:2]), log_file=tmp_path / "first.log")
-    try:
-        _wait_for(ports[0])
-        second = subprocess.run(
-            server(tmp_path / "data", *ports[2:]),
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-        assert second.returncode == 1
-        assert "is in use by another embedded ClickHouse" in second.stderr
-        assert len(second.stderr.strip().splitlines()) == 1
-    finally:
-        processes.stop(first)
-
-
-def test_a_taken_port_is_one_sentence(tmp_path: Path, embedded_clickhouse: ClickHouse) -> None:
-    taken = int(embedded_clickhouse.url.rsplit(":", 1)[1])
-    ended = subprocess.run(
-        server(tmp_path / "data", taken, processes.free_port()),
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert (ended.returncode, len(ended.stderr.strip().splitlines())) == (1, 1)
-    assert f"port {taken}" in ended.stderr
-
-
-def test_an_unwritable_folder_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")  # not even root can make a folder below a file
-    ended = subprocess.run(
-        server(tmp_path / "file" / "data", processes.free_port(), processes.free_port()),
-        capture_output=True, text=True, timeout=20, check=False,
-    )  # fmt: skip
-    assert (ended.returncode, len(ended.stderr.strip().splitlines())) == (1, 1)
-    assert "can't be written" in ended.stderr
-
-
-@pytest.mark.parametrize("busy", [False, True])
-def test_sigterm_ends_it_within_three_seconds(tmp_path: Path, busy: bool) -> None:
-    port = processes.free_port()
-    child = processes.start(
-        server(tmp_path / "data", port, processes.free_port()), log_file=tmp_path / "log"
-    )
-    _wait_for(port)
-    question = threading.Thread(
-        target=lambda: httpx.post(
-            f"http://127.0.0.1:{port}",
-            content="SELECT count() FROM numbers(1000000000000)",
-            timeout=20,
-        )
-    )
-    if busy:
-        question.start()
-        time.sleep(0.5)
-    started = time.monotonic()
-    child.terminate()
-    assert child.wait(10) == 0
-    assert time.monotonic() - started < 3
-    if busy:
-        question.join()
-
-
-@pytest.mark.faults
-def test_kill_9_loses_no_acknowledged_insert_and_corrupts_nothing(tmp_path: Path) -> None:
-    """Three times, in the middle of inserts from two threads, merges going on."""
-    port = processes.free_port()
-    url = f"http://127.0.0.1:{port}"
-    acknowledged: list[int] = []
-    sent = iter(range(10**9))
-    for round_number in range(3):
-        child = processes.start(
-            server(tmp_path / "data", port, processes.free_port()), log_file=tmp_path / "log"
-        )
-        _wait_for(port)
-        with httpx.Client(timeout=10) as http:
-            http.post(
-                url,
-                content="CREATE TABLE IF NOT EXISTS default.t (a UInt64, s String)"
-                " ENGINE = ReplacingMergeTree ORDER BY a"
-                " SETTINGS non_replicated_deduplication_window = 1000,"
-                " fsync_after_insert = 1, fsync_part_directory = 1",
-            ).raise_for_status()
-            # A broken part would be moved aside, and its rows be missing.
-            assert http.post(url, content="SELECT count() FROM system.detached_parts").text == "0\n"
-            found = http.post(
-                url, content="SELECT DISTINCT intDiv(a, 1000) FROM default.t"
-            ).text.split()
-            assert set(acknowledged) <= {int(batch) for batch in found}, round_number
-            checked = http.post(
-                url, content="CHECK TABLE default.t SETTINGS check_query_single_value_result = 1"
-            )
-            assert checked.text.split()[-1] == "1"
-
-        def insert_until_dead() -> None:
-            with httpx.Client(timeout=10) as http:
-                for batch in sent:
-                    rows = b"".join(
-                        b"%d\t%s\n" % (batch * 1000 + n, b"x" * 200) for n in range(1000)
-                    )
-                    try:
-                        http.post(
-                            url, content=b"INSERT INTO default.t FORMAT TSV\n" + rows
-                        ).raise_for_status()
-                    except httpx.HTTPError:
-                        return
-                    acknowledged.append(batch)
-
-        threads = [threading.Thread(target=insert_until_dead) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        time.sleep(1.0)
-        child.kill()
-        child.wait()
-        for thread in threads:
-            thread.join()
-    assert len(acknowledged) > 10
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while not processes.is_listening(port):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

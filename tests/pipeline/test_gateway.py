@@ -2,67 +2,36 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import orjson
 import pytest
 
-from schemas.topics import TOPICS, WEBHOOKS, WebhookHeader
+from schemas.topics import WEBHOOKS, WebhookHeader
 from streams.gateway.signatures import sign_ayrshare, sign_meta, sign_x
-from streams.kafka import ensure_topics, reader
+from streams.kafka import ensure_topics
 from streams.local import processes
 from streams.local.broker import start_broker
 from streams.settings import Settings
-
-pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
-
-WEBHOOK_TOPIC = tuple(topic for topic in TOPICS if topic.name == WEBHOOKS)
-ENVIRONMENT = {
-    "DM_AYRSHARE_SECRETS": "hook-secret",
-    "DM_META_APP_SECRETS": "next-app-secret,app-secret",
-    "DM_META_VERIFY_TOKEN": "verify-me",
-    "DM_X_CONSUMER_SECRETS": "consumer-secret",
-    "DM_PUBLISH_TIMEOUT_SECONDS": "1.5",
-    "DM_REQUEST_TIMEOUT_SECONDS": "30",  # a machine that is busy with tests is slow to send
-    "DM_MAX_BODY_BYTES": "200000",
-    "DM_EMBEDDED": "true",
-}
-RUN_COMMAND = (
-    "import typer; from streams.cli.gateway import gateway_command; typer.run(gateway_command)"
+from tests.pipeline.gateways import (
+    ENVIRONMENT,
+    WEBHOOK_TOPIC,
+    Gateway,
+    Start,
+    records,
+    refused,
+    wait_until,
 )
 
-
-@dataclass
-class Gateway:
-    process: subprocess.Popen[bytes]
-    url: str
-    port: int
-    log_file: Path
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text()
-
-    def post(self, body: bytes, **options: Any) -> httpx.Response:
-        headers = sign_meta("app-secret", body)
-        return httpx.post(f"{self.url}/webhooks/meta", content=body, headers=headers, **options)
-
-    def is_ready(self) -> bool:
-        return httpx.get(f"{self.url}/readyz").status_code == 200
-
-
-Start = Callable[..., Gateway]
+pytestmark = [pytest.mark.pipeline, pytest.mark.kafka]
 
 
 @pytest.fixture
@@ -312,19 +281,6 @@ def test_on_sigterm_each_2xx_is_on_the_topic_and_the_process_ends_well(
     assert "gateway stopped" in gateway.log
 
 
-def test_a_taken_port_gives_one_sentence_and_exit_code_1() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        sentence = failed_start("--port", port)
-    assert f"127.0.0.1:{port}" in sentence
-    assert "DM_PORT" in sentence
-
-
-def test_a_missing_ca_file_gives_one_sentence_and_exit_code_1() -> None:
-    sentence = failed_start(DM_KAFKA_SECURITY="SSL", DM_KAFKA_CA_FILE="/nowhere/ca.pem")
-    assert "DM_KAFKA_CA_FILE" in sentence
-
-
 def test_at_the_start_it_says_whose_webhooks_are_refused(start: Start, settings: Settings) -> None:
     gateway = start(settings, DM_X_CONSUMER_SECRETS="")
     body = b'{"for_user_id":"1"}'
@@ -335,53 +291,3 @@ def test_at_the_start_it_says_whose_webhooks_are_refused(start: Start, settings:
     assert any("no_secret_configured" in line for line in warnings)
     for secret in ("hook-secret", "app-secret", "verify-me"):
         assert secret not in gateway.log
-
-
-def failed_start(*arguments: str, **environment: str) -> str:
-    """What `dmstream gateway` prints when it can't start."""
-    ended = subprocess.run(
-        [sys.executable, "-c", RUN_COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, **environment},
-    )
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert ended.stderr.count("\n") == 1
-    return ended.stderr
-
-
-def refused(reply: httpx.Response, *, within: float) -> None:
-    assert reply.status_code == 503
-    assert int(reply.headers["retry-after"]) >= 1
-    assert reply.elapsed.total_seconds() < within
-
-
-def wait_until(holds: Callable[[], object], what: str, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.05)
-
-
-def records(settings: Settings, at_least: int) -> list[Any]:
-    """What the topic holds: read until so many were seen and then nothing for half a second."""
-
-    async def read() -> list[Any]:
-        consumer = reader(settings, WEBHOOKS)
-        await consumer.start()
-        seen: list[Any] = []
-        deadline = time.monotonic() + 15
-        try:
-            while time.monotonic() < deadline:
-                fetched = await consumer.getmany(timeout_ms=500)
-                if not fetched and len(seen) >= at_least:
-                    break
-                seen += [record for batch in fetched.values() for record in batch]
-        finally:
-            await consumer.stop()
-        return seen
-
-    return asyncio.run(read())

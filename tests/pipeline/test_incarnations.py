@@ -26,7 +26,7 @@ from streams.agents import send_events
 from streams.agents.outgoing import Outgoing
 from streams.providers.protocol import Sent
 from tests.conftest import ClickHouse
-from tests.pipeline.test_archive import record
+from tests.pipeline.log_records import record
 from tests.unit.agents import sends
 
 pytestmark = pytest.mark.pipeline

@@ -17,7 +17,8 @@ from schemas.envelope import Envelope
 from sinks import facts
 from sinks.archive import Archive, LogRecord
 from tests.pipeline.metric_histories import History
-from tests.pipeline.metric_model import MODELS, NOT_COMPARED, Profile
+from tests.pipeline.metric_model import MODELS, NOT_COMPARED
+from tests.pipeline.metric_model.profile import Profile
 
 pytestmark = pytest.mark.pipeline
 

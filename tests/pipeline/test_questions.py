@@ -18,7 +18,7 @@ from sinks import clickhouse
 from streams.simulator.demonstration import plan
 from streams.simulator.intention import ExpectedMessage, Intention
 from tests.conftest import ClickHouse
-from tests.pipeline.metric_model import quantile
+from tests.pipeline.metric_model.rows import quantile
 from tests.pipeline.simulated_archive import archive_simulation
 
 pytestmark = pytest.mark.pipeline

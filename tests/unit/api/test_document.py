@@ -72,7 +72,7 @@ def test_each_error_has_the_one_shape_and_an_example_of_it() -> None:
 
 def test_every_reason_that_the_core_a_platform_or_the_broker_gives_is_in_the_table() -> None:
     away = [keep.broker_away, keep.broker_slow, keep.topic_missing, keep.stopping,
-            keep.broker_refused]  # fmt: skip
+            keep.broker_refused, lambda: keep.partitions_differ("")]  # fmt: skip
     given = {*get_args(Reason), *(make().reason for make in away), "expired"}
     # What may have been delivered is no error.
     given |= {kind.value for kind in ErrorClass} - {"maybe_delivered"}

@@ -50,6 +50,10 @@ class RecordingPublisher:
         if self.trouble is not None:
             raise self.trouble
 
+    def check_settings(self) -> None:
+        if self.trouble is not None and self.trouble.reason == "partitions_differ":
+            raise self.trouble
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...

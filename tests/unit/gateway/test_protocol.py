@@ -132,14 +132,16 @@ def test_a_late_second_request_never_disturbs_the_answer_to_the_first() -> None:
 
 def test_a_head_without_end_is_431() -> None:
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"GET / HTTP/1.1\r\n")
-        answer = asyncio.create_task(answer_of(reader))
-        for number in range(2 * LARGEST_HEAD_BYTES // 1000):
-            if answer.done():
-                break
-            writer.write(b"X-%d: %s\r\n" % (number, b"y" * 1000))
+        # Not a line beyond the bound: of a connection that is closed with something unread in it
+        # the system takes back what was written, too.
+        head, number = b"GET / HTTP/1.1\r\n", 0
+        while len(head) <= LARGEST_HEAD_BYTES:
+            head += b"X-%d: %s\r\n" % (number, b"y" * 1000)
+            number += 1
+        for start in range(0, len(head), 4096):
+            writer.write(head[start : start + 4096])
             await asyncio.sleep(0.002)
-        status, content = await answer
+        status, content = await answer_of(reader)
         assert (status, content["reason"]) == (431, "head_too_large")
 
     talk(scenario)

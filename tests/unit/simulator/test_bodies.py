@@ -8,11 +8,13 @@ import orjson
 from pydantic import TypeAdapter
 
 from streams.simulator.delivery import Delivery
-from tests.unit.simulator import shapes
+from tests.unit.simulator.ayrshare_shapes import AyrshareActivity, AyrshareMessages
 from tests.unit.simulator.days import a_large_day
+from tests.unit.simulator.meta_shapes import MetaBody
+from tests.unit.simulator.x_shapes import AaaBody, CheckedAaaBody, XaaBody
 
 TWITTER_EPOCH_MS = 1_288_834_974_657
-_AAA: TypeAdapter[shapes.AaaBody] = TypeAdapter(shapes.CheckedAaaBody)
+_AAA: TypeAdapter[AaaBody] = TypeAdapter(CheckedAaaBody)
 
 
 @cache
@@ -30,8 +32,8 @@ def sound(provider: str) -> tuple[Delivery, ...]:
 
 
 @cache
-def meta_bodies() -> tuple[shapes.MetaBody, ...]:
-    return tuple(shapes.MetaBody.model_validate_json(one.body) for one in sound("meta"))
+def meta_bodies() -> tuple[MetaBody, ...]:
+    return tuple(MetaBody.model_validate_json(one.body) for one in sound("meta"))
 
 
 def test_meta_bodies_have_metas_shape_and_each_kind_occurs() -> None:
@@ -137,7 +139,7 @@ def test_x_bodies_have_the_shape_of_one_of_its_two_products() -> None:
     kinds: Counter[str] = Counter()
     for delivery in sound("x"):
         if delivery.body.startswith(b'{"data"'):
-            event = shapes.XaaBody.model_validate_json(delivery.body).data
+            event = XaaBody.model_validate_json(delivery.body).data
             kinds[event.event_type] += 1
             for message in event.payload.direct_message_events:
                 sent = message.message_create.sender_id == event.filter.user_id
@@ -181,10 +183,10 @@ def test_ayrshare_bodies_are_flat_and_each_kind_occurs() -> None:
     kinds: set[tuple[str, str | None, str | None]] = set()
     for delivery in sound("ayrshare"):
         if b'"accountActivity"' in delivery.body:
-            shapes.AyrshareActivity.model_validate_json(delivery.body)
+            AyrshareActivity.model_validate_json(delivery.body)
             kinds.add(("accountActivity", None, None))
         else:
-            body = shapes.AyrshareMessages.model_validate_json(delivery.body)
+            body = AyrshareMessages.model_validate_json(delivery.body)
             kinds.add((body.platform, body.sub_action, body.type))
     on_both = {
         (platform, *kind)
@@ -210,7 +212,7 @@ def test_ayrshare_bodies_are_flat_and_each_kind_occurs() -> None:
 
 def test_ayrshare_leaves_out_what_it_is_known_to_leave_out() -> None:
     bodies = [
-        shapes.AyrshareMessages.model_validate_json(one.body)
+        AyrshareMessages.model_validate_json(one.body)
         for one in sound("ayrshare")
         if b'"accountActivity"' not in one.body
     ]
