@@ -135,7 +135,11 @@ def _has_place(profile: ProfileState, month: str, rank: int | None, rules: Rules
 
 
 def _is_unavailable(conversation: ConversationState) -> bool:
-    """Until they write, or a message of the account went through, after the platform's word."""
+    """Until they write, or a message of the account went through, after the platform's word.
+
+    Where a provider tells whole seconds (Ayrshare), what is written in the same second as the
+    platform's word isn't known to be later: the next one is.
+    """
     said = conversation.unavailable_at
     return said is not None and said > max(
         conversation.last_correspondent_message_at or 0, conversation.last_account_message_at or 0

@@ -37,7 +37,9 @@ PATHS = {
 
 
 @cache
-def _client() -> httpx.Client:
+def _client(_thread: int) -> httpx.Client:
+    """One a thread: where eight share one, one of them may close a connection that it takes for
+    idle while another begins to read from it."""
     return httpx.Client(verify=False, trust_env=False, timeout=15.0)  # noqa: S501 - plain loopback
 
 
@@ -132,7 +134,9 @@ class Sandbox:
         ]
 
     def _call(self, method: str, route: str, body: Any) -> Any:
-        response = _client().request(method, f"{self.address}/_sandbox/{route}", json=body)
+        response = _client(threading.get_ident()).request(
+            method, f"{self.address}/_sandbox/{route}", json=body
+        )
         response.raise_for_status()
         return response.json()
 

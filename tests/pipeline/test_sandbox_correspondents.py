@@ -15,6 +15,7 @@ import pytest
 
 from streams.local import processes
 from streams.providers.protocol import Sent
+from tests.pipeline.provider_ways import TEXT, WAYS, Linked, Way, attempt, link
 from tests.pipeline.sandbox import (
     SECRETS,
     Inbox,
@@ -25,7 +26,6 @@ from tests.pipeline.sandbox import (
     sandbox,
     wait_until,
 )
-from tests.pipeline.test_providers_against_sandbox import TEXT, WAYS, Linked, Way, attempt, link
 
 pytestmark = pytest.mark.pipeline
 
