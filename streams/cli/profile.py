@@ -1,5 +1,6 @@
 """`dmstream profile ...`: register, activate, deactivate, limit, auto-response."""
 
+import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ import typer
 from schemas import commands, data
 from schemas.business_hours import BusinessHours
 from streams.cli.commands import carry_out, envelope
+from streams.settings import Settings
 
 Profile = Annotated[str, typer.Argument(help="The profile's id.")]
 
@@ -33,7 +35,7 @@ def register_command(
 @profile_app.command("activate")
 def activate_command(profile: Profile) -> None:
     """Turn messaging on. Facebook and Instagram accounts must be linked again afterwards."""
-    carry_out(commands.ActivateMessaging(**envelope(profile)))
+    _carry_out(commands.ActivateMessaging(**envelope(profile)))
 
 
 @profile_app.command("deactivate")
@@ -42,7 +44,7 @@ def deactivate_command(
     reason: Annotated[str | None, typer.Option(help="Why, for people.")] = None,
 ) -> None:
     """Turn messaging off: nothing is sent; what arrives is recorded all the same."""
-    carry_out(commands.DeactivateMessaging(**envelope(profile), reason=reason))
+    _carry_out(commands.DeactivateMessaging(**envelope(profile), reason=reason))
 
 
 @profile_app.command("limit")
@@ -79,7 +81,7 @@ def limit_command(
         change = data.LimitChanged(**told)
     except ValueError as error:
         raise typer.BadParameter("--scope is conversations or all; see --help") from error
-    carry_out(commands.ChangeLimit(**envelope(profile), change=change))
+    _carry_out(commands.ChangeLimit(**envelope(profile), change=change))
 
 
 @profile_app.command("auto-response")
@@ -98,7 +100,22 @@ def auto_response_command(
     Example: dmstream profile auto-response shop --on --wait 3600
     """
     change = data.AutoResponseConfigured(active=active, message=message, wait_seconds=wait)
-    carry_out(commands.ConfigureAutoResponse(**envelope(profile), change=change))
+    _carry_out(commands.ConfigureAutoResponse(**envelope(profile), change=change))
+
+
+def _carry_out(command: commands.AnyCommand) -> None:
+    """Says so where nobody has heard of the profile: its id may be a slip, and is none where its
+    settings are made before it registers itself by its account's first webhook."""
+    from streams.inspecting import profile_state
+
+    carry_out(command)
+    profile = asyncio.run(profile_state(Settings(), command.profileid))
+    if profile is None or (profile.registered_at is None and not profile.accounts):
+        typer.echo(
+            f"Nobody has registered a profile {command.profileid!r}, or linked an account to it,"
+            " so far: is its id right? This holds from the moment when somebody does.",
+            err=True,
+        )
 
 
 def _business_hours(text: str | None) -> BusinessHours | None:

@@ -100,6 +100,21 @@ def test_what_can_t_be_carried_out_is_told_at_once_with_its_reason(talk: Talk) -
     assert run(talk, "profile", "activate", page.profile).exit_code == 0
 
 
+def test_settings_of_a_profile_that_nobody_registered_are_told_as_such_and_hold(talk: Talk) -> None:
+    slip = f"shpo-{digits()}"
+    for arguments in (
+        ("limit", slip, "--monthly", "7"),
+        ("auto-response", slip, "--on"),
+        ("activate", slip),
+        ("deactivate", slip),
+    ):
+        told = run(talk, "profile", *arguments)
+        assert told.exit_code == 0, told.output
+        assert f"Nobody has registered a profile '{slip}'" in told.stderr
+    assert run(talk, "profile", "register", slip).exit_code == 0
+    assert "Nobody" not in run(talk, "profile", "activate", slip).output
+
+
 def test_a_conversation_that_nobody_heard_of_is_said_to_be_unknown(talk: Talk) -> None:
     result = run(talk, "inspect", "facebook:1:2")
     assert result.exit_code == 1
