@@ -39,7 +39,7 @@ from tests.faults.clickhouse_proxy import Door
 from tests.pipeline import sandbox as boxes
 from tests.pipeline.running import Running
 from tests.pipeline.sandbox import Sandbox
-from tests.pipeline.talking import Log
+from tests.pipeline.talk_log import Log
 
 ALL = ("conversations", "history", "delivery")
 

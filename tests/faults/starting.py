@@ -16,7 +16,7 @@ from streams.simulator.simulation import APP_ID
 from tests.faults.field import Field
 from tests.pipeline import sandbox as boxes
 from tests.pipeline.running import Running
-from tests.pipeline.talking import Log
+from tests.pipeline.talk_log import Log
 
 
 @contextmanager

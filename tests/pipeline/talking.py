@@ -1,33 +1,26 @@
 """A whole pipeline that talks: gateway, workers, and the sandbox with people behind it."""
 
 import asyncio
-import contextlib
 import json
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, cast
-
-from pydantic import ValidationError
+from typing import Any, cast
 
 from schemas import commands, events
 from schemas.base import Platform, Provider, to_milliseconds
-from schemas.events import parse_event
-from schemas.topics import COMMANDS, EVENTS
 from streams import kafka
 from streams.local import processes
-from streams.partitions import partition_of
 from streams.settings import Settings
 from tests.conftest import ClickHouse
 from tests.engines import Broker
 from tests.pipeline import sandbox as boxes
 from tests.pipeline.running import Running
 from tests.pipeline.sandbox import Sandbox, digits
+from tests.pipeline.talk_log import Log
 
 APP_ID = "1000000000000001"
 _PROVIDERS: dict[Platform, Provider] = {"facebook": "meta", "instagram": "meta", "x": "x"}
@@ -49,83 +42,6 @@ class Account:
 
     def conversation(self, person: str) -> str:
         return f"{self.platform}:{self.id}:{person}"
-
-
-@dataclass
-class Log:
-    """What the pipeline writes on `dm.events.v1`, read from the start by a thread of its own; and
-    what is written on `dm.commands.v1` for it."""
-
-    settings: Settings
-    seen: list[events.Event] = field(default_factory=list)
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self._run(self._start())
-        self._following = asyncio.run_coroutine_threadsafe(self._follow(), self._loop)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._following.cancel()
-        self._run(self._stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(5)
-        self._loop.close()
-
-    def write(self, *wanted: commands.AnyCommand) -> None:
-        """Returns once they are durable."""
-        self._run(self._write(wanted))
-
-    def of(self, command_id: str) -> list[events.Event]:
-        return [
-            event
-            for event in list(self.seen)
-            if getattr(event.data, "command_id", None) == command_id
-        ]
-
-    def wait_for(
-        self, wanted: Callable[[events.Event], bool], seconds: float = 30.0, what: str = "event"
-    ) -> events.Event:
-        deadline = time.monotonic() + 3 * seconds  # see Running.wait
-        while True:
-            for event in list(self.seen):
-                if wanted(event):
-                    return event
-            if time.monotonic() > deadline:
-                kinds = [event.type for event in self.seen][-12:]
-                raise AssertionError(f"no such {what}; the last events: {kinds}")
-            time.sleep(0.02)
-
-    def _run(self, work: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
-
-    async def _start(self) -> None:
-        self._producer = kafka.producer(self.settings)
-        self._consumer = kafka.reader(self.settings, EVENTS)
-        await self._producer.start()
-        await self._consumer.start()
-
-    async def _stop(self) -> None:
-        await self._producer.stop()
-        await self._consumer.stop()
-
-    async def _write(self, wanted: tuple[commands.AnyCommand, ...]) -> None:
-        topic, count = self.settings.topic(COMMANDS), self.settings.partitions
-        sends = [
-            await self._producer.send(
-                topic, _json(command), key=key, partition=partition_of(key, count)
-            )
-            for command, key in ((one, one.profileid.encode()) for one in wanted)
-        ]
-        await asyncio.gather(*sends)
-
-    async def _follow(self) -> None:
-        async for record in self._consumer:
-            # Some tests write nonsense there; that the worker tells of it is theirs to see.
-            with contextlib.suppress(ValidationError):
-                self.seen.append(parse_event(record.value or b""))
 
 
 @dataclass
@@ -256,10 +172,6 @@ class Talk:
 def _reference(number: int) -> str:
     """Forty hex digits, as Ayrshare's."""
     return f"{number:040x}"
-
-
-def _json(command: commands.AnyCommand) -> bytes:
-    return command.model_dump_json(exclude_none=True).encode()
 
 
 def own_settings(broker: Broker, folder: Path, clickhouse: ClickHouse | None = None) -> Settings:

@@ -11,7 +11,7 @@ from schemas import commands, data, events
 from schemas.ids import profile_event_id
 from streams.agents.partition import ConversationPartition
 from streams.conversation.rules import Rules
-from tests.unit.agents.test_deciding import (
+from tests.unit.agents.deciding import (
     HEARD,
     NOW,
     PROFILE,

@@ -12,7 +12,7 @@ from streams.agents import forgetting
 from streams.agents.working_set import table_key
 from streams.conversation import outcomes
 from streams.rebuilding import Fold, Rebuilt
-from tests.unit.agents.test_deciding import (
+from tests.unit.agents.deciding import (
     ASKED,
     CONVERSATION,
     HEARD,

@@ -1,8 +1,9 @@
 """What an earlier owner left undone, as far as it holds back acknowledgements."""
 
+from schemas import events
 from streams.agents.owed import Heard, Owed
 from streams.agents.working_set import WorkingSet
-from tests.unit.agents.test_deciding import Table, events, message
+from tests.unit.agents.deciding import Table, message
 
 
 def received(number: int) -> Heard:

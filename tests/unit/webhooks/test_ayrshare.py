@@ -6,19 +6,23 @@ import pytest
 
 from schemas.webhooks import account_reference
 from tests.unit.webhooks import reading
-
-REF = "7e1d0c9b8a7f6e5d4c3b2a190817263544352617"
-PAGE, PSID, IG, IGSID = (
-    "204455667788990",
-    "6811223344556677",
-    "17841400011122233",
-    "1700900800700600",
+from tests.unit.webhooks.ayrshare_said import (
+    AT,
+    FBC,
+    FBMID,
+    IG,
+    IGMID,
+    IGSID,
+    KEPT,
+    RECEIVED,
+    REF,
+    SENT,
+    facebook,
+    instagram,
+    linked,
+    x,
 )
-IGMID = "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOjE3ODQxNDAwMDExMTIyMjMzOjM0MDI4MjM2Njg0ZD"
-FBMID = "m_Xy7Lq2Tn01vKpZr8WcBd4HfJg6SmEa0UoIi"
-IGC, FBC = "aWdfZAG06MTpJR01lc3NhZA2VUaHJlYWQ6MTc4NDE0", "t_10230045678901234"
-AT = "2026-10-29T14:33:07.000Z"
-RECEIVED, SENT, KEPT = "message.received", "message.sent", "unrecognised.received"
+
 ANA = {
     "name": "Ana P.",
     "username": "ana.weaves",
@@ -29,40 +33,6 @@ TOME_ON_X = {
     "username": "tome_pt",
     "picture_url": "https://media.example.com/x/tome.jpg",
 }
-
-
-def said(kind: str, hook: int, platform: str, subject: str, **more: Any) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "time": AT,
-        "platform": platform,
-        "subject": f"{platform}:{subject}",
-        "correlationid": f"Hk{hook:02d}",
-    } | more
-
-
-def instagram(kind: str, hook: int, **more: Any) -> dict[str, Any]:
-    more = {"external_conversation_id": IGC} | more
-    return said(kind, hook, "instagram", f"{IG}:{IGSID}", **more)
-
-
-def facebook(kind: str, hook: int, **more: Any) -> dict[str, Any]:
-    more = {"external_conversation_id": FBC} | more
-    return said(kind, hook, "facebook", f"{PAGE}:{PSID}", **more)
-
-
-def x(kind: str, hook: int, **more: Any) -> dict[str, Any]:
-    return said(kind, hook, "x", "3300110022:1450880990", **more)
-
-
-def linked(kind: str, hook: int, platform: str, reason: str) -> dict[str, Any]:
-    return {
-        "type": f"account.{kind}",
-        "time": AT,
-        "platform": platform,
-        "correlationid": f"Hk{hook:02d}",
-        "reason": reason,
-    }
 
 
 X_MESSAGE = {
@@ -229,64 +199,6 @@ def test_a_list_of_direct_messages_is_read_and_a_broken_one_costs_only_itself() 
         "dm.unrecognised.received.v1",
     ]
     assert "directMessageEvents[0] is not an object" in result.failures[0].message
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "place"),
-    [
-        ("id", [1], "id is not an id"),
-        ("id", {"a": 1}, "id is not an id"),
-        ("senderId", None, "senderId is missing"),
-        ("senderId", True, "senderId is not an id"),
-        ("created", "yesterday", "created is not an instant"),
-        ("created", ["2026"], "created is not an instant"),
-        ("message", ["a"], "message is not text"),
-        ("message", {"text": {"a": 1}}, "message.text is not text"),
-        ("attachments", "x", "attachments is not a list"),
-        ("attachments", [5], "attachments[0] is not an object"),
-        ("attachments", [{"type": "image", "payload": 5}], "attachments[0].payload is not"),
-    ],
-)
-def test_a_broken_field_is_a_failure_that_names_it_and_not_its_value(
-    field: str, value: object, place: str
-) -> None:
-    """Invariant 11."""
-    body = reading.tree("ayrshare", "text_received") | {field: value}
-    result = reading.normalised("ayrshare", body)
-    assert result.events == ()
-    assert [(f.stage, f.reason) for f in result.failures] == [("normalise", "bad_value")]
-    assert result.failures[0].message.startswith(place)
-    assert "yesterday" not in result.failures[0].message
-
-
-def test_without_an_account_a_message_is_a_failure() -> None:
-    body = reading.tree("ayrshare", "text_received")
-    del body["recipientId"]
-    result = reading.normalised("ayrshare", body)
-    assert [failure.reason for failure in result.failures] == ["missing_account"]
-
-
-@pytest.mark.parametrize("field", ["refId", "hookId", "conversationId", "senderDetails"])
-def test_what_only_decorates_may_be_missing(field: str) -> None:
-    body = reading.tree("ayrshare", "text_received")
-    del body[field]
-    event = reading.event("ayrshare", body)
-    assert event.data.text == "Is the linen shirt back?"
-    assert event.profileid == (IG if field == "refId" else REF)
-
-
-def test_a_body_without_created_takes_the_receipt_s_time() -> None:
-    body = reading.tree("ayrshare", "text_received")
-    del body["created"]
-    said = reading.essence(reading.event("ayrshare", body))
-    assert (said["time"], said["time_estimated"]) == ("2026-10-29T14:33:09.500Z", True)
-
-
-def test_a_read_that_tells_neither_message_nor_time_is_a_failure() -> None:
-    body = reading.tree("ayrshare", "read")
-    del body["created"]
-    result = reading.normalised("ayrshare", body)
-    assert result.failures[0].message.startswith("created is missing")
 
 
 def test_between_two_professional_accounts_of_instagram_the_told_direction_counts() -> None:
