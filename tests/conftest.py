@@ -19,6 +19,9 @@ from streams.settings import Settings
 from tests import engines
 from tests.engines import Broker
 
+# Else pytest rewrites test modules only, and an assert that fails in a helper shows no values.
+pytest.register_assert_rewrite("tests.pipeline", "tests.unit", "tests.faults", "tests.browser")
+
 # What a random search finds is for a developer to see at once, not for a build to trip over: in CI
 # each property runs the same examples every time.
 hypothesis_settings.register_profile("ci", derandomize=True, deadline=None)
