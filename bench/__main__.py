@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="+", metavar="ROW", choices=rows, default=rows)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--keep", action="store_true", help="keep what --quick measured, too")
-    parser.add_argument("--rounds", type=int, help="of each comparison, three by default")
+    parser.add_argument("--rounds", type=int, help="of each comparison, five by default")
     parser.add_argument("--peers", type=Path, default=PEERS, help="their Python")
     parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md as it is")
     options = parser.parse_args()

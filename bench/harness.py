@@ -119,7 +119,7 @@ class Scale:
     load_seconds: float
 
 
-FULL = Scale("full", rounds=3, webhooks=16_000, warm_up=1_000, events=200_000, load_seconds=5)
+FULL = Scale("full", rounds=5, webhooks=32_000, warm_up=1_000, events=200_000, load_seconds=5)
 QUICK = Scale("quick", rounds=1, webhooks=5_000, warm_up=1_000, events=60_000, load_seconds=2)
 
 
