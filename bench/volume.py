@@ -1,6 +1,6 @@
 """How many bytes a message takes on the log and in the archive: `python -m bench.volume`.
 
-A simulated stretch of days goes through the normaliser into records, through lz4 in batches as the
+A simulated stretch of days goes through the normaliser into records, through zstd in batches as the
 producers pack them, and through the archive's writer into an embedded ClickHouse.
 """
 
@@ -10,7 +10,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import lz4.frame
+from aiokafka.codec import zstd_encode
 
 from bench.processes import clickhouse as embedded_clickhouse
 from schemas.webhooks import normalise
@@ -68,10 +68,10 @@ def main() -> None:
 def told(values: list[bytes], count: int) -> str:
     plain = sum(map(len, values))
     packed = sum(
-        len(lz4.frame.compress(b"".join(values[at : at + PACKED_TOGETHER])))
+        len(zstd_encode(b"".join(values[at : at + PACKED_TOGETHER])))
         for at in range(0, len(values), PACKED_TOGETHER)
     )
-    return f"{plain / count:6.0f} bytes, {packed / count:6.0f} by lz4"
+    return f"{plain / count:6.0f} bytes, {packed / count:6.0f} by zstd"
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ _MAX_REQUEST_BYTES = 4 * 1024 * 1024
 # aiokafka's 16 kB makes forty requests of what one fetch brought; Kafka's own limit is 1 MB.
 _MAX_BATCH_BYTES = 512 * 1024
 
+COMPRESSION = "zstd"
+"""aiokafka's lz4 is the thorough one (level 9): 100 MB/s where zstd packs 500 (measured, batches of
+events of 500 kB) and comes to three fifths of the bytes. Kafka has it since 2.1."""
+
 # The embedded broker looks for new records only after half of a fetch's wait has passed: 250 ms at
 # aiokafka's default, 750 ms at Faust's (measured). Others answer as soon as there is data. Idle, a
 # worker takes 8 % of a core at 16 ms, 6 % at 30 and 13 % at 10 (measured beside other work).
@@ -86,7 +90,7 @@ def producer(settings: Settings, *, linger_ms: int = 0, **options: Any) -> AIOKa
         "acks": "all",
         "enable_idempotence": not settings.embedded,
         "linger_ms": linger_ms,
-        "compression_type": "lz4",
+        "compression_type": COMPRESSION,
         "max_batch_size": _MAX_BATCH_BYTES,
         "max_request_size": _MAX_REQUEST_BYTES,
     }

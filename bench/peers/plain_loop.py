@@ -36,7 +36,7 @@ async def main(settings: Settings) -> None:
         fetch_max_wait_ms=16,
     )
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka, acks="all", compression_type="lz4", linger_ms=5
+        bootstrap_servers=settings.kafka, acks="all", compression_type="zstd", linger_ms=5
     )
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
