@@ -91,10 +91,12 @@ def test_the_demonstration_s_operator_runs_into_every_rule(day: Day) -> None:
 
 
 def test_the_sandbox_s_people_receive_read_and_reply(day: Day) -> None:
-    """Through the real webhook route."""
+    """Through the real webhook route. Nine of ten messages are read, by chance: of all of them
+    together most are, of an origin's four all, or two."""
     for _, sent, delivered, read in day.receipts:
         assert sent >= delivered > 0
-        assert sent >= read > sent / 2
+        assert sent >= read
+    assert sum(row[3] for row in day.receipts) > sum(row[1] for row in day.receipts) / 2
 
 
 def test_the_addresses_are_told(day: Day) -> None:
