@@ -9,7 +9,6 @@ from aiokafka import TopicPartition
 from schemas.commands import BackfillHistory
 from schemas.events import HistoryBackfilled, parse_event
 from schemas.topics import EVENTS, FAILURES
-from streams.agreed import agreed
 from streams.commanding import reader_from_here, write
 from streams.conversation.accounts import is_linked, links_of
 from streams.conversation.history import request_id_of
@@ -76,10 +75,9 @@ async def backfill(
     settings: Settings, commands: Sequence[BackfillHistory]
 ) -> AsyncIterator[list[Course]]:
     """Writes the commands, all of one profile, and gives their courses whenever something was
-    told, until all are over. Whoever stops listening stops nothing: the worker goes on.
-    Raises PartitionsError.
+    told, until all are over. Whoever stops listening stops nothing: the worker goes on. The
+    settings are those that `agreed` gave.
     """
-    settings = await agreed(settings)
     key = commands[0].profileid.encode()
     number = partition_of(key, settings.partitions)
     events = TopicPartition(settings.topic(EVENTS), number)

@@ -1,15 +1,29 @@
 """Words for tests of webhooks: who subscribes, what they were told, and who is erased."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from schemas import commands
 from schemas.base import to_milliseconds
-from tests.pipeline.api import Api, Shop
+from tests.conftest import ClickHouse
+from tests.engines import Broker
+from tests.pipeline.api import Api, Shop, serving
 from tests.pipeline.sandbox import digits
 from tests.pipeline.subscribers import Got
+
+
+@contextmanager
+def serving_webhooks(broker: Broker, clickhouse: ClickHouse, folder: Path) -> Iterator[Api]:
+    """An API whose webhooks come to this machine, and are soon tried again."""
+    more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}
+    with serving(broker, clickhouse, folder, **more) as found:
+        found.talk.running.start("webhooks")
+        yield found
 
 
 def subscribe(shop: Shop, url: str, **more: Any) -> httpx.Response:

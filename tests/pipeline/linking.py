@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from schemas import events
-from schemas.base import Platform, Provider
 from tests.conftest import ClickHouse
 from tests.engines import Broker
+from tests.pipeline import provider_ways
+from tests.pipeline.provider_ways import Way
 from tests.pipeline.sandbox import digits
 from tests.pipeline.talking import Account, Talk, own_settings, talking
 
@@ -34,20 +35,7 @@ def linking(broker: Broker, clickhouse: ClickHouse, folder: Path) -> Iterator[Ta
         yield found
 
 
-@dataclass(frozen=True)
-class Way:
-    provider: Provider
-    platform: Platform
-
-
-WAYS = [
-    Way("ayrshare", "facebook"),
-    Way("ayrshare", "instagram"),
-    Way("ayrshare", "x"),
-    Way("meta", "facebook"),
-    Way("meta", "instagram"),
-    Way("x", "x"),
-]
+WAYS = [way for way in provider_ways.WAYS if way.login == "page"]
 every_way = pytest.mark.parametrize("way", WAYS, ids=lambda w: f"{w.provider}-{w.platform}")
 MESSENGER, INSTAGRAM, X = Way("meta", "facebook"), Way("meta", "instagram"), Way("x", "x")
 

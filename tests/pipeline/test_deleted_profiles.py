@@ -16,7 +16,8 @@ from schemas.base import to_milliseconds
 from schemas.events import AccountLinked, SendAccepted, SendRejected
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, Client, Shop, refused, serving
+from tests.pipeline.api import Api, Client, Shop, refused
+from tests.pipeline.hooking import serving_webhooks
 from tests.pipeline.live import listening
 from tests.pipeline.sandbox import digits
 from tests.pipeline.subscribers import receiving
@@ -29,9 +30,7 @@ def api(
     broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("deleted")
-    more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}
-    with serving(broker, embedded_clickhouse, folder, **more) as found:
-        found.talk.running.start("webhooks")
+    with serving_webhooks(broker, embedded_clickhouse, folder) as found:
         yield found
 
 

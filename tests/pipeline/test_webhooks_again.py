@@ -14,8 +14,8 @@ import pytest
 from streams.hooks.signing import headers as signed
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, Shop, serving
-from tests.pipeline.hooking import now, subscribe, told, wait
+from tests.pipeline.api import Api, Shop
+from tests.pipeline.hooking import now, serving_webhooks, subscribe, told, wait
 from tests.pipeline.sandbox import digits
 from tests.pipeline.subscribers import receiving
 
@@ -27,9 +27,7 @@ def api(
     broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("again")
-    more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}
-    with serving(broker, embedded_clickhouse, folder, **more) as found:
-        found.talk.running.start("webhooks")
+    with serving_webhooks(broker, embedded_clickhouse, folder) as found:
         yield found
 
 

@@ -9,7 +9,8 @@ import pytest
 from streams.keys import key_id_of, read_keys, revoked, write_keys
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, serving
+from tests.pipeline.api import Api
+from tests.pipeline.hooking import serving_webhooks
 from tests.pipeline.live import listening
 from tests.pipeline.subscribers import receiving
 
@@ -21,9 +22,7 @@ def api(
     broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("hooks")
-    more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}
-    with serving(broker, embedded_clickhouse, folder, **more) as found:
-        found.talk.running.start("webhooks")
+    with serving_webhooks(broker, embedded_clickhouse, folder) as found:
         yield found
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tests.conftest import ClickHouse
 from tests.engines import Broker
-from tests.pipeline.api import Api, serving
-from tests.pipeline.hooking import erase, now, subscribe, told, wait
+from tests.pipeline.api import Api
+from tests.pipeline.hooking import erase, now, serving_webhooks, subscribe, told, wait
 from tests.pipeline.live import listening
 from tests.pipeline.sandbox import digits
 from tests.pipeline.subscribers import receiving
@@ -21,9 +21,7 @@ def api(
     broker: Broker, embedded_clickhouse: ClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
     folder = tmp_path_factory.mktemp("ended")
-    more = {"hook_allow_private": "true", "hook_retry_seconds": "0.2,0.5"}
-    with serving(broker, embedded_clickhouse, folder, **more) as found:
-        found.talk.running.start("webhooks")
+    with serving_webhooks(broker, embedded_clickhouse, folder) as found:
         yield found
 
 
