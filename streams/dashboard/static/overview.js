@@ -40,7 +40,7 @@ const PANELS = [
       { name: "auto-responses", values: column(r, "auto_responses"), colour: "auto" },
     ], { chosen: (p) => onDay({ day: p.x }) }), lead: (row) => onDay(row) },
   { title: "Windows closing soon", name: "closing_soon", most: 7, empty: (r) => !r.length, none: "No conversation's window ends within 24 hours.",
-    chart: (at, r) => at.replaceChildren(table(r, { columns: ["conversation_id", ...(state.profile ? ["waiting_since"] : ["profile_id"]), "window_remaining_seconds", "window_expires_at"], stacks: true })) },
+    chart: (at, r) => at.replaceChildren(table(r, { columns: ["conversation_id", ...(state.profile ? ["waiting_since"] : ["profile_id"]), "window_remaining_seconds", "window_expires_at", "platform"], stacks: true })) },
   { title: "Busiest hours", name: "busiest_hours", empty: (r) => sum(r, "received") === 0,
     chart: (at, r) => {
       const z = Array.from({ length: 7 }, (_, d) => r.filter((row) => row.weekday === d + 1).map((row) => Number(row.received)));
